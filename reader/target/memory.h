@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct memory: the one way bytes of the target enter memtool.
+ *
+ * A provider fills in a struct memory_ops; whoever reads sees neither a process nor a file. The
+ * live process is one provider (target/process.h), a plain buffer another (below), which is how
+ * tests and fuzzers feed the heap walker a heap that never existed.
+ *
+ * Addresses are the target's, lengths are bytes. A range that wraps around the end of the address
+ * space is a fault, as is memory that is not mapped or not readable: a fault is an error value
+ * that names the first address that failed, never a signal. What the provider reads may change
+ * while it is read, unless the target is stopped. Not for two threads at once on one provider,
+ * except where the provider says so.
+ */
+#ifndef TARGET_MEMORY_H
+#define TARGET_MEMORY_H
+
+#include "support/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct memory;
+
+struct memory_ops {
+	/*
+	 * Copies the readable bytes from address on, up to the first unreadable one, at most
+	 * length of them, into buffer. *ret is how many; 0 if address itself is unreadable. An
+	 * error means that nothing can be read any more (the process is gone, say). length is not
+	 * 0 and address + length does not wrap.
+	 */
+	struct memtool_error *(*read)(struct memory *memory, uint64_t address, void *buffer,
+				      size_t length, size_t *ret);
+};
+
+struct memory {
+	const struct memory_ops *ops;
+};
+
+/* As memory_ops.read, but any length and any range is fine: what wraps is unreadable. */
+struct memtool_error *memory_read_some(struct memory *memory, uint64_t address, void *buffer,
+				       size_t length, size_t *ret);
+
+/* All of [address, address + length), or a fault; what names it in the message. */
+struct memtool_error *memory_read(struct memory *memory, uint64_t address, void *buffer,
+				  size_t length, const char *what);
+
+/* One little-endian word. */
+struct memtool_error *memory_read_u64(struct memory *memory, uint64_t address, const char *what,
+				      uint64_t *ret);
+
+/*
+ * Memory that is a copy held by this process: [address, address + length) of the target is at
+ * bytes. The copy is borrowed, not owned, and may be changed between reads. Several threads may
+ * read one of these at once.
+ */
+struct memory_buffer {
+	struct memory memory;
+	const struct memory_region {
+		uint64_t address;
+		size_t length;
+		const void *bytes;
+	} * regions;
+	size_t region_count;
+};
+
+/* regions are sorted by address, do not overlap, and outlive the result. */
+struct memory_buffer memory_buffer(const struct memory_region *regions, size_t region_count);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "target/process_memory.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Pieces that stay in the cache of a core while they are copied; larger ones are slower. */
+#define PIECE ((size_t)2 << 20)
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+bool process_memory_is_there(const struct process *process)
+{
+	char byte;
+
+	/* 0: the last user of that address space has gone. Unmapped, this would be EIO. */
+	return pread(process->mem_fd, &byte, 1, process->start_stack) != 0;
+}
+
+struct memtool_error *process_gone(const struct process *process)
+{
+	return memtool_error_create(MEMTOOL_ERROR_NO_PROCESS,
+				    "process %d ended, or runs another program by now",
+				    process->pid);
+}
+
+/* What could be read, up to a hole; errno of the first piece if that is none, else 0. */
+static int read_by_vm_readv(pid_t tid, uint64_t address, char *buffer, size_t length, size_t *ret)
+{
+	size_t done = 0;
+	ssize_t count = 0;
+
+	/*
+	 * A piece with a hole in it is copied up to the hole, page by page, although
+	 * process_vm_readv(2) says that an iovec is copied whole or not at all.
+	 */
+	while (done < length) {
+		struct iovec local = { buffer + done, smaller(length - done, PIECE) };
+		struct iovec remote = { (void *)(address + done), local.iov_len };
+		count = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+		if (count <= 0)
+			break;
+		done += count;
+	}
+	*ret = done;
+	return done == 0 && count < 0 ? errno : 0;
+}
+
+/*
+ * /proc/PID/mem reads what is PROT_NONE, too (the kernel takes it for a debugger's), so that file
+ * alone does not tell what is readable. While the target runs, its mappings change: look each time.
+ */
+static struct memtool_error *update_maps(struct process *process)
+{
+	if (process->held && process->maps.count > 0)
+		return NULL;
+	maps_deinit(&process->maps);
+	return maps_read(process->held ? process->held : process->pid, &process->maps);
+}
+
+static struct memtool_error *read_from_file(struct process *process, uint64_t address, char *buffer,
+					    size_t length, size_t *ret)
+{
+	size_t done = 0;
+	if (!process_memory_is_there(process))
+		return process_gone(process);
+	struct memtool_error *error = update_maps(process);
+	if (error)
+		return error;
+
+	while (done < length) {
+		uint64_t from = address + done;
+		const struct mapping *mapping = maps_find(&process->maps, from);
+		/* pread(2) takes no offset beyond that; only the vsyscall page lies there. */
+		if (!mapping || !mapping->readable || from > INT64_MAX)
+			break;
+		ssize_t count = pread(
+			process->mem_fd, buffer + done,
+			smaller(smaller(length - done, mapping->range.end - from), PIECE), from);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			break;
+		done += count;
+	}
+	*ret = done;
+	return NULL;
+}
+
+static struct memtool_error *process_memory_read(struct memory *memory, uint64_t address,
+						 void *buffer, size_t length, size_t *ret)
+{
+	struct process *process = (struct process *)memory;
+	size_t count = 0;
+	int errnum = EPERM;
+
+	if (!process->vm_readv_refused)
+		errnum = read_by_vm_readv(process->held ? process->held : process->pid, address,
+					  buffer, length, &count);
+	struct memtool_error *error = NULL;
+	switch (errnum) {
+	case 0:
+	case EFAULT:
+		break;
+	case EPERM:
+	case ENOSYS:
+		process->vm_readv_refused = true;
+		__attribute__((__fallthrough__));
+	case ESRCH: /* a leader that exited before its threads has no memory for it */
+		error = read_from_file(process, address, buffer, length, &count);
+		break;
+	default:
+		error = memtool_error_os(errnum, "memory of process %d could not be read",
+					 process->pid);
+	}
+	if (error)
+		return error;
+	/* Nothing may look like a hole only because the process ended. */
+	if ((!process->held || errnum) && !process_memory_is_there(process))
+		return process_gone(process);
+	*ret = count;
+	return NULL;
+}
+
+const struct memory_ops process_memory_ops = { .read = process_memory_read };

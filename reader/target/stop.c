@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "target/stop.h"
+
+#include "target/process_memory.h"
+#include "target/procfs.h"
+#include "target/tracer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+DEFINE_ARRAY(thread_array, struct stopped_thread)
+
+struct stop {
+	struct process *process;
+	struct tracer tracer;
+	pthread_t thread; /* the tracer's */
+	pid_t tid; /* the same; 0 until it runs */
+	sem_t settled; /* it holds every thread, or has failed */
+	sem_t released; /* it shall let go, and end */
+	struct memtool_error *error; /* why it failed; the tracer's until it has settled or ended */
+	struct thread_array threads;
+	bool unblock; /* SIGTSTP */
+};
+
+/* A call of PTRACE_SEIZE that takes this long hangs in an exec of the target. */
+#define SEIZE_LIMIT_NS 500000000
+
+static void wait_for(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) < 0 && errno == EINTR)
+		;
+}
+
+static void *run_tracer(void *argument)
+{
+	struct stop *stop = argument;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	stop->tid = gettid();
+	stop->error = tracer_hold(&stop->tracer);
+	sem_post(&stop->settled);
+	wait_for(&stop->released);
+	tracer_release(&stop->tracer);
+	return NULL;
+}
+
+/* All signals are left to the program's other threads. */
+static struct memtool_error *start_tracer(struct stop *stop)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int errnum = pthread_create(&stop->thread, NULL, run_tracer, stop);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return errnum ? memtool_error_os(errnum, "no thread could be started") : NULL;
+}
+
+/* Rather than only waits for a processor. */
+static bool sleeps(pid_t tid)
+{
+	struct procfs_stat stat;
+	_cleanup_error_ struct memtool_error *error = procfs_stat(tid, &stat);
+
+	return !error && stat.state == 'S';
+}
+
+/* False if the tracer hangs, and was told to end. */
+static bool wait_until_settled(struct stop *stop)
+{
+	for (unsigned seen = 0;;) {
+		struct timespec limit;
+		clock_gettime(CLOCK_MONOTONIC, &limit);
+		limit.tv_nsec += SEIZE_LIMIT_NS;
+		limit.tv_sec += limit.tv_nsec / 1000000000;
+		limit.tv_nsec %= 1000000000;
+		if (sem_clockwait(&stop->settled, CLOCK_MONOTONIC, &limit) == 0)
+			return true;
+		if (errno != ETIMEDOUT)
+			continue;
+
+		unsigned seizing = atomic_load(&stop->tracer.seizing);
+		if (seizing % 2 != 0 && seizing == seen && sleeps(stop->tid)) {
+			pthread_cancel(stop->thread);
+			return false;
+		}
+		seen = seizing;
+	}
+}
+
+/* The thread is joined while it still dies; only then does the kernel let go of its tracees. */
+static void end_tracer(struct stop *stop)
+{
+	sem_post(&stop->released);
+	pthread_join(stop->thread, NULL);
+	while (tgkill(getpid(), stop->tid, 0) == 0)
+		sched_yield();
+}
+
+/*
+ * A terminal's stop signal would stop us with the target in our hands: it waits until we have let
+ * go.
+ */
+static void set_terminal_stop(struct stop *stop, bool blocked)
+{
+	sigset_t tstp, before;
+
+	if (!blocked && !stop->unblock)
+		return;
+	sigemptyset(&tstp);
+	sigaddset(&tstp, SIGTSTP);
+	pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &tstp, &before);
+	stop->unblock = blocked && !sigismember(&before, SIGTSTP);
+}
+
+static void free_stop(struct stop *stop)
+{
+	memtool_error_destroy(stop->error);
+	tracer_deinit(&stop->tracer);
+	thread_array_deinit(&stop->threads);
+	sem_destroy(&stop->settled);
+	sem_destroy(&stop->released);
+	free(stop);
+}
+
+static struct memtool_error *list_threads(struct stop *stop)
+{
+	const struct tracee_array *tracees = &stop->tracer.tracees;
+
+	for (size_t i = 0; i < tracees->count; i++)
+		if (tracees->data[i].state == TRACEE_HELD &&
+		    !thread_array_append(&stop->threads, &tracees->data[i].thread))
+			return memtool_error_no_memory;
+	return stop->threads.count ? NULL : process_gone(stop->process);
+}
+
+/* The tracer has settled: is all well, and is it still the process that was opened? */
+static struct memtool_error *verify(struct stop *stop)
+{
+	/* That it has ended, or execs, explains any other failure. */
+	struct memtool_error *error = process_check(stop->process);
+	if (error)
+		return error;
+	if (stop->error)
+		return no_cleanup_ptr(stop->error);
+	error = list_threads(stop);
+	if (error)
+		return error;
+	process_set_held(stop->process, stop->threads.data[0].tid);
+	return NULL;
+}
+
+struct memtool_error *stop_threads(struct process *process, struct stop **ret)
+{
+	if (process->pid == getpid())
+		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+					    "a process cannot stop itself: stop it from another");
+	/* Threads of a stranger are not even to be touched. */
+	struct memtool_error *error = process_check(process);
+	if (error)
+		return error;
+
+	struct stop *stop = calloc(1, sizeof(*stop));
+	if (!stop)
+		return memtool_error_no_memory;
+	stop->process = process;
+	sem_init(&stop->settled, 0, 0);
+	sem_init(&stop->released, 0, 0);
+	set_terminal_stop(stop, true);
+	error = tracer_init(&stop->tracer, process->pid);
+	if (!error)
+		error = start_tracer(stop);
+	if (error) {
+		set_terminal_stop(stop, false);
+		free_stop(stop);
+		return error;
+	}
+	if (wait_until_settled(stop))
+		error = verify(stop);
+	else
+		error = memtool_error_create(MEMTOOL_ERROR_NO_PROCESS,
+					     "process %d is about to run another program: try "
+					     "again",
+					     process->pid);
+	if (error) {
+		stop_resume(stop, NULL);
+		return error;
+	}
+	*ret = stop;
+	return NULL;
+}
+
+const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_count)
+{
+	*ret_count = stop->threads.count;
+	return stop->threads.data;
+}
+
+void stop_resume(struct stop *stop, uint64_t *ret_ns)
+{
+	if (!stop)
+		return;
+	process_set_held(stop->process, 0);
+	end_tracer(stop);
+	if (ret_ns)
+		*ret_ns = stop->tracer.resumed_ns - stop->tracer.stopped_ns;
+	set_terminal_stop(stop, false);
+	free_stop(stop);
+}
