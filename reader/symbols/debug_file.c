@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbols/debug_file.h"
+
+#include "symbols/open_file.h"
+
+#include <elfutils/libdwelf.h>
+#include <elfutils/libdwfl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEBUG_ROOT "/usr/lib/debug"
+
+/* Takes over fd, which may be -1. */
+static bool open_same_build(int fd, const struct module *module, struct elf_file *ret)
+{
+	_cleanup_elf_file_ struct elf_file file = ELF_FILE_NONE;
+
+	if (!elf_file_open(fd, &file) ||
+	    elf_file_match(&file, module->build_id, module->build_id_size) != BUILD_ID_SAME)
+		return false;
+	*ret = file;
+	file = (struct elf_file)ELF_FILE_NONE;
+	return true;
+}
+
+/* .build-id/ab/cdef.debug: two hexadecimal digits, and the rest of them. */
+static bool find_by_build_id(const struct module *module, pid_t pid, struct elf_file *ret)
+{
+	char hex[2 * BUILD_ID_MAX + 1];
+	char path[sizeof(hex) + 64];
+
+	if (module->build_id_size < 2)
+		return false;
+	for (size_t i = 0; i < module->build_id_size; i++)
+		sprintf(hex + 2 * i, "%02x", module->build_id[i]);
+	snprintf(path, sizeof(path), DEBUG_ROOT "/.build-id/%.2s/%s.debug", hex, hex + 2);
+	return open_same_build(open_regular(path), module, ret) ||
+	       open_same_build(open_regular_of(pid, path), module, ret);
+}
+
+/* CRC-32 of IEEE 802.3, bits reflected, as objcopy --add-gnu-debuglink computes it. */
+static bool file_crc(int fd, uint32_t *ret)
+{
+	uint32_t table[256], crc = UINT32_MAX;
+	uint8_t buffer[32 << 10];
+	ssize_t count;
+
+	for (uint32_t i = 0; i < 256; i++) {
+		table[i] = i;
+		for (int bit = 0; bit < 8; bit++)
+			table[i] = (table[i] >> 1) ^ (table[i] & 1 ? 0xedb88320 : 0);
+	}
+	for (off_t at = 0; (count = pread(fd, buffer, sizeof(buffer), at)) > 0; at += count) {
+		for (ssize_t i = 0; i < count; i++)
+			crc = (crc >> 8) ^ table[(crc ^ buffer[i]) & 0xff];
+	}
+	*ret = ~crc;
+	return count == 0;
+}
+
+/* Takes over fd, which may be -1. */
+static bool open_linked(int fd, const struct module *module, uint32_t crc, struct elf_file *ret)
+{
+	_cleanup_elf_file_ struct elf_file file = ELF_FILE_NONE;
+	uint32_t actual;
+
+	if (!elf_file_open(fd, &file))
+		return false;
+	switch (elf_file_match(&file, module->build_id, module->build_id_size)) {
+	case BUILD_ID_OTHER:
+		return false;
+	case BUILD_ID_NONE:
+		if (!file_crc(file.fd, &actual) || actual != crc)
+			return false;
+		break;
+	case BUILD_ID_SAME:
+		break;
+	}
+	*ret = file;
+	file = (struct elf_file)ELF_FILE_NONE;
+	return true;
+}
+
+/* Beside the file, in .debug beside it, and under the debug root in a directory of that name. */
+static bool find_by_link(const struct module *module, pid_t pid, const struct elf_file *file,
+			 struct elf_file *ret)
+{
+	static const char *const forms[] = { "%.*s/%s", "%.*s/.debug/%s", DEBUG_ROOT "%.*s/%s" };
+	const char *slash = strrchr(module->name, '/');
+	GElf_Word crc;
+	const char *name = file->elf ? dwelf_elf_gnu_debuglink(file->elf, &crc) : NULL;
+	char path[PATH_MAX];
+
+	if (!name || !slash || strchr(name, '/'))
+		return false;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		int length = snprintf(path, sizeof(path), forms[i], (int)(slash - module->name),
+				      module->name, name);
+		if (length > 0 && (size_t)length < sizeof(path) &&
+		    (open_linked(open_regular_of(pid, path), module, crc, ret) ||
+		     open_linked(open_regular(path), module, crc, ret)))
+			return true;
+	}
+	return false;
+}
+
+/* libdwfl loads libdebuginfod by itself, if it is installed. */
+static bool ask_debuginfod(const struct module *module, struct elf_file *ret)
+{
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		.find_debuginfo = dwfl_standard_find_debuginfo,
+	};
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	_cleanup_free_ char *path = NULL;
+	int fd = -1;
+
+	if (!urls || !*urls || module->build_id_size == 0)
+		return false;
+	Dwfl *dwfl = dwfl_begin(&callbacks);
+	if (!dwfl)
+		return false;
+	dwfl_report_begin(dwfl);
+	Dwfl_Module *reported =
+		dwfl_report_module(dwfl, module->name, module->range.start, module->range.end);
+	if (reported &&
+	    dwfl_module_report_build_id(reported, module->build_id, module->build_id_size, 0) == 0)
+		fd = dwfl_standard_find_debuginfo(reported, NULL, module->name, 0, NULL, NULL, 0,
+						  &path);
+	dwfl_report_end(dwfl, NULL, NULL);
+	dwfl_end(dwfl);
+	return open_same_build(fd, module, ret);
+}
+
+bool debug_file_find(const struct module *module, pid_t pid, const struct elf_file *file,
+		     struct elf_file *ret)
+{
+	return find_by_build_id(module, pid, ret) || find_by_link(module, pid, file, ret) ||
+	       ask_debuginfod(module, ret);
+}

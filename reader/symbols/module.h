@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Modules: the ELF files mapped in the target, and their symbols.
+ *
+ * This room is the only one that includes libelf or libdw headers, and its own headers include
+ * none. What a module is (load bias, build-id, TLS) is read from the target's memory. Its file is
+ * the target's file: opened through /proc/PID/map_files, or by its path below /proc/PID/root or our
+ * own, and believed only if its build-id is the one in memory; where that has none, if its device
+ * and inode are those of the mapping. A file that is gone or not ours to open costs the symbols in
+ * it, not the module. A debug file is looked for by build-id (/usr/lib/debug/.build-id, ours and
+ * the target's), by .gnu_debuglink, and by debuginfod where DEBUGINFOD_URLS is set, and is checked
+ * the same way.
+ *
+ * Files are opened when first asked for. Not for two threads at once.
+ *
+ * Not seen: images whose ELF header is not mapped, 32-bit images, and the vDSO, which has no file.
+ */
+#ifndef SYMBOLS_MODULE_H
+#define SYMBOLS_MODULE_H
+
+#include "support/error.h"
+#include "support/range.h"
+#include "target/maps.h"
+#include "target/process.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BUILD_ID_MAX 64
+
+struct module {
+	const char *name; /* path as in /proc/PID/maps */
+	struct range range; /* from its first mapping to its last */
+	uint64_t bias; /* runtime address = bias + the file's virtual address */
+	bool executable; /* the program itself */
+	bool interpreted; /* it has PT_INTERP */
+	bool deleted; /* its file was unlinked or replaced */
+	uint8_t build_id[BUILD_ID_MAX];
+	size_t build_id_size; /* 0: it has none */
+	/* PT_TLS: file virtual address, memory size, alignment; all 0 where there is none. */
+	uint64_t tls_vaddr, tls_size, tls_align;
+	/* PT_DYNAMIC, as runtime addresses; empty in a static executable that is not PIE. */
+	struct range dynamic;
+	struct module_files *files; /* what is open of it; the room's own */
+};
+
+struct modules {
+	struct module **data; /* by address */
+	size_t count;
+	struct process *process; /* borrowed */
+	const struct maps *maps; /* borrowed */
+};
+
+/* process and maps must outlive the result. */
+struct memtool_error *modules_load(struct process *process, const struct maps *maps,
+				   struct modules **ret);
+
+void modules_destroy(struct modules *modules);
+
+/* The module whose range contains address, or NULL. */
+struct module *modules_find(const struct modules *modules, uint64_t address);
+
+struct module_symbol {
+	uint64_t address; /* runtime; of a TLS symbol the offset in the module's TLS block */
+	uint64_t size;
+	bool tls;
+};
+
+/*
+ * A defined symbol by exact name: from .symtab of the file, else its .dynsym, else .symtab of the
+ * debug file, which is not even looked for until then. Global symbols win over local ones of that
+ * name; versions are ignored, the default one wins. *ret_found says whether there is one; having
+ * no symbol table at all is not an error either.
+ */
+struct memtool_error *module_find_symbol(struct module *module, const char *name, bool *ret_found,
+					 struct module_symbol *ret);
+
+/* Whether a .symtab of the module (its file's or its debug file's) could be had. */
+struct memtool_error *module_has_symtab(struct module *module, bool *ret);
+
+/*
+ * l_tls_offset: where the module's TLS block lies in every thread, as fs_base - offset. Known for
+ * the executable, and for modules of the initial set (their blocks are static) that use their own
+ * TLS through the GOT; else MEMTOOL_ERROR_UNSUPPORTED.
+ */
+struct memtool_error *module_tls_offset(struct module *module, struct memory *memory,
+					uint64_t *ret);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files of a module: the one that is mapped, and its separate debug file. Each is looked for
+ * once, when it is first asked for, and stays open.
+ *
+ * That a file cannot be had is no error: whoever needs it says what it was needed for.
+ */
+#ifndef SYMBOLS_MODULE_FILES_H
+#define SYMBOLS_MODULE_FILES_H
+
+#include "symbols/elf_file.h"
+#include "symbols/module.h"
+#include "target/maps.h"
+
+/* mapping is the module's first, and outlives the result. NULL when out of memory. */
+struct module_files *module_files_create(pid_t pid, const struct mapping *mapping);
+
+/* NULL is fine. */
+void module_files_destroy(struct module_files *files);
+
+/* The file that is mapped, or NULL. */
+const struct elf_file *module_file(struct module *module);
+
+/* Its debug file, or NULL. */
+const struct elf_file *module_debug_file(struct module *module);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbols/module_symbols.h"
+
+#include "symbols/module_files.h"
+
+struct module_symbol module_symbol(const struct module *module, const Elf64_Sym *symbol)
+{
+	bool tls = ELF64_ST_TYPE(symbol->st_info) == STT_TLS;
+	/* A TLS symbol is relative to its block, and an absolute one does not move. */
+	bool moves = !tls && symbol->st_shndx != SHN_ABS;
+
+	return (struct module_symbol){
+		.address = symbol->st_value + (moves ? module->bias : 0),
+		.size = symbol->st_size,
+		.tls = tls,
+	};
+}
+
+struct memtool_error *module_find_symbol(struct module *module, const char *name, bool *ret_found,
+					 struct module_symbol *ret)
+{
+	struct symbol_query query = { .name = name, .types = SYMTAB_ANY };
+	const struct elf_file *file = module_file(module);
+
+	if (file)
+		symtab_search(file, SHT_SYMTAB, &query, 1);
+	if (file && !query.rank)
+		symtab_search(file, SHT_DYNSYM, &query, 1);
+	if (!query.rank && (file = module_debug_file(module)))
+		symtab_search(file, SHT_SYMTAB, &query, 1);
+
+	if (query.rank)
+		*ret = module_symbol(module, &query.symbol);
+	*ret_found = query.rank != SYMBOL_NOT_FOUND;
+	return NULL;
+}
+
+struct memtool_error *module_has_symtab(struct module *module, bool *ret)
+{
+	const struct elf_file *file = module_file(module);
+
+	*ret = (file && symtab_exists(file, SHT_SYMTAB)) ||
+	       ((file = module_debug_file(module)) && symtab_exists(file, SHT_SYMTAB));
+	return NULL;
+}
+
+bool module_search_symtab(struct module *module, struct symbol_query *queries, size_t count)
+{
+	const struct elf_file *file = module_file(module);
+	bool exists = file && symtab_search(file, SHT_SYMTAB, queries, count);
+
+	if (!queries[0].rank && (file = module_debug_file(module)))
+		exists |= symtab_search(file, SHT_SYMTAB, queries, count);
+	return exists;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbols/symtab.h"
+
+#include <gelf.h>
+#include <string.h>
+
+/* Of a table or its strings; a hostile file can be sparse and of any size. */
+#define TABLE_MAX (UINT64_C(256) << 20)
+
+#define VERSION_HIDDEN 0x8000 /* in .gnu.version: not the default version */
+
+struct table {
+	const Elf64_Sym *symbols;
+	size_t count;
+	const char *strings;
+	size_t strings_size;
+	const Elf64_Half *versions; /* one a symbol, or NULL */
+};
+
+static Elf_Scn *find_section(Elf *elf, Elf64_Word type, GElf_Shdr *ret)
+{
+	Elf_Scn *section = NULL;
+
+	while ((section = elf_nextscn(elf, section))) {
+		if (gelf_getshdr(section, ret) && ret->sh_type == type)
+			return section;
+	}
+	return NULL;
+}
+
+/* The bytes of a section, or NULL. */
+static const void *section_data(Elf_Scn *section, size_t *ret_size)
+{
+	GElf_Shdr header;
+
+	if (!section || !gelf_getshdr(section, &header) || header.sh_size > TABLE_MAX ||
+	    (header.sh_flags & SHF_COMPRESSED))
+		return NULL;
+	Elf_Data *data = elf_getdata(section, NULL);
+	if (!data || !data->d_buf)
+		return NULL;
+	*ret_size = data->d_size;
+	return data->d_buf;
+}
+
+static bool table_load(Elf *elf, Elf64_Word type, struct table *ret)
+{
+	struct table table = { 0 };
+	GElf_Shdr header, versions;
+	size_t size;
+
+	Elf_Scn *section = find_section(elf, type, &header);
+	table.symbols = section_data(section, &size);
+	if (!table.symbols || header.sh_entsize != sizeof(Elf64_Sym))
+		return false;
+	table.count = size / sizeof(Elf64_Sym);
+	table.strings = section_data(elf_getscn(elf, header.sh_link), &table.strings_size);
+	if (!table.strings)
+		return false;
+
+	Elf_Scn *version_section = find_section(elf, SHT_GNU_versym, &versions);
+	if (version_section && versions.sh_link == elf_ndxscn(section)) {
+		table.versions = section_data(version_section, &size);
+		if (size / sizeof(Elf64_Half) < table.count)
+			table.versions = NULL;
+	}
+	*ret = table;
+	return true;
+}
+
+/*
+ * The part of the symbol's name behind the wanted one, or NULL if it begins otherwise. The last
+ * string may lack its NUL. name is not empty.
+ */
+static const char *match_name(const struct table *table, const Elf64_Sym *symbol, const char *name,
+			      size_t *ret_rest)
+{
+	/* Most names differ in the first letter: that is tried before anything else. */
+	if (symbol->st_name >= table->strings_size || table->strings[symbol->st_name] != name[0])
+		return NULL;
+
+	size_t left = table->strings_size - symbol->st_name;
+	size_t length = strlen(name);
+	if (left <= length || memcmp(table->strings + symbol->st_name, name, length) != 0)
+		return NULL;
+	*ret_rest = left - length;
+	return table->strings + symbol->st_name + length;
+}
+
+static bool is_named(const struct table *table, const Elf64_Sym *symbol, const char *name)
+{
+	size_t rest;
+	const char *tail = match_name(table, symbol, name, &rest);
+
+	return tail && *tail == '\0';
+}
+
+/* source_file is the STT_FILE symbol that the local symbols here belong to, or NULL. */
+static enum symbol_rank rank_symbol(const struct table *table, size_t index,
+				    const Elf64_Sym *source_file, const struct symbol_query *query)
+{
+	const Elf64_Sym *symbol = &table->symbols[index];
+	size_t rest;
+
+	if (symbol->st_shndx == SHN_UNDEF || !(query->types & 1u << ELF64_ST_TYPE(symbol->st_info)))
+		return SYMBOL_NOT_FOUND;
+	const char *tail = match_name(table, symbol, query->name, &rest);
+	/* In .symtab the linker writes a version behind the name: @@ before the default one. */
+	if (!tail || (*tail != '\0' && *tail != '@'))
+		return SYMBOL_NOT_FOUND;
+	if (*tail == '@' && (rest < 2 || tail[1] != '@'))
+		return SYMBOL_OLD_VERSION;
+	if (table->versions && (table->versions[index] & VERSION_HIDDEN))
+		return SYMBOL_OLD_VERSION;
+	if (ELF64_ST_BIND(symbol->st_info) != STB_LOCAL)
+		return SYMBOL_GLOBAL;
+	if (query->source_file && source_file && is_named(table, source_file, query->source_file))
+		return SYMBOL_LOCAL_OF_FILE;
+	return SYMBOL_LOCAL;
+}
+
+bool symtab_search(const struct elf_file *file, Elf64_Word section_type,
+		   struct symbol_query *queries, size_t count)
+{
+	const Elf64_Sym *source_file = NULL;
+	struct table table;
+
+	if (!table_load(file->elf, section_type, &table))
+		return false;
+	for (size_t i = 0; i < table.count; i++) {
+		const Elf64_Sym *symbol = &table.symbols[i];
+		if (ELF64_ST_TYPE(symbol->st_info) == STT_FILE) {
+			source_file = symbol;
+			continue;
+		}
+		for (size_t j = 0; j < count; j++) {
+			struct symbol_query *query = &queries[j];
+			enum symbol_rank rank = rank_symbol(&table, i, source_file, query);
+			if (rank > query->rank) {
+				query->rank = rank;
+				query->symbol = *symbol;
+			}
+		}
+	}
+	return true;
+}
+
+bool symtab_exists(const struct elf_file *file, Elf64_Word section_type)
+{
+	GElf_Shdr header;
+
+	return find_section(file->elf, section_type, &header) != NULL;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbols/thread_list.h"
+
+#include <string.h>
+
+/* As many as the kernel can have (PID_MAX_LIMIT). */
+#define THREADS_MAX (UINT32_C(4) << 20)
+
+struct thread_offsets {
+	uint64_t list; /* of the list node in struct pthread */
+	uint64_t tid;
+	uint64_t heads[2]; /* addresses of _dl_stack_used and _dl_stack_user */
+};
+
+/* The executable or the dynamic linker: whichever holds ld.so's variables. */
+static struct module *find_linker(const struct modules *modules, const struct libc *libc)
+{
+	if (libc->module->executable)
+		return libc->module;
+	for (size_t i = 0; i < modules->count; i++) {
+		const char *slash = strrchr(modules->data[i]->name, '/');
+		const char *name = slash ? slash + 1 : modules->data[i]->name;
+		if (strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.", 3) == 0)
+			return modules->data[i];
+	}
+	return NULL;
+}
+
+static struct memtool_error *no_lists(void)
+{
+	return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+				    "this glibc does not tell where its list of threads is");
+}
+
+static struct memtool_error *find_symbol(struct module *module, const char *name, uint64_t *ret)
+{
+	struct module_symbol symbol;
+	bool found;
+
+	struct memtool_error *error = module_find_symbol(module, name, &found, &symbol);
+	if (error)
+		return error;
+	if (!found)
+		return no_lists();
+	*ret = symbol.address;
+	return NULL;
+}
+
+/* A field's offset out of its descriptor: { size in bits, elements, offset }, 32 bits each. */
+static struct memtool_error *read_offset(struct module *module, struct memory *memory,
+					 const char *name, uint64_t *ret)
+{
+	uint32_t descriptor[3];
+	uint64_t address;
+
+	struct memtool_error *error = find_symbol(module, name, &address);
+	if (!error)
+		error = memory_read(memory, address, descriptor, sizeof(descriptor), name);
+	if (error)
+		return error;
+	if (descriptor[2] > 64 << 10)
+		return no_lists();
+	*ret = descriptor[2];
+	return NULL;
+}
+
+static struct memtool_error *find_offsets(const struct libc *libc, const struct modules *modules,
+					  struct memory *memory, struct thread_offsets *ret)
+{
+	static const char *const fields[] = { "_thread_db_rtld_global__dl_stack_used",
+					      "_thread_db_rtld_global__dl_stack_user" };
+	static const char *const variables[] = { "_dl_stack_used", "_dl_stack_user" };
+	struct module *linker = find_linker(modules, libc);
+	uint64_t global = 0, offset = 0;
+
+	if (!linker)
+		return no_lists();
+	struct memtool_error *error =
+		read_offset(libc->module, memory, "_thread_db_pthread_list", &ret->list);
+	if (!error)
+		error = read_offset(libc->module, memory, "_thread_db_pthread_tid", &ret->tid);
+	/* In a static executable the members of _rtld_global are variables of their own. */
+	if (!error && linker != libc->module)
+		error = find_symbol(linker, "_rtld_global", &global);
+	for (size_t i = 0; i < 2 && !error; i++) {
+		if (linker == libc->module) {
+			error = find_symbol(linker, variables[i], &ret->heads[i]);
+		} else {
+			error = read_offset(libc->module, memory, fields[i], &offset);
+			ret->heads[i] = global + offset;
+		}
+	}
+	return error;
+}
+
+/*
+ * Follows one circular list from its head. As each node's prev must be the node before it, no node
+ * is met twice.
+ */
+static struct memtool_error *follow_list(const struct thread_offsets *offsets, uint64_t head,
+					 struct memory *memory, struct listed_threads *threads)
+{
+	uint64_t links[2], before = head;
+
+	struct memtool_error *error =
+		memory_read(memory, head, links, sizeof(links), "list of threads");
+	for (uint64_t node = error ? head : links[0]; node != head; node = links[0]) {
+		struct listed_thread thread = { .fs_base = node - offsets->list };
+
+		error = memory_read(memory, node, links, sizeof(links), "list of threads");
+		if (!error)
+			error = memory_read(memory, thread.fs_base + offsets->tid, &thread.tid,
+					    sizeof(thread.tid), "struct pthread");
+		if (error)
+			break;
+		if (links[1] != before || threads->count >= THREADS_MAX)
+			return memtool_error_create(MEMTOOL_ERROR_CORRUPT,
+						    "glibc's list of threads is broken, or it "
+						    "changed while it was read");
+		if (!listed_threads_append(threads, &thread))
+			return memtool_error_no_memory;
+		before = node;
+	}
+	if (memtool_error_catch(&error, MEMTOOL_ERROR_FAULT))
+		error = memtool_error_create(MEMTOOL_ERROR_CORRUPT,
+					     "glibc's list of threads leads to unreadable memory");
+	return error;
+}
+
+struct memtool_error *libc_list_threads(const struct libc *libc, const struct modules *modules,
+					struct memory *memory, struct listed_threads *ret)
+{
+	_cleanup_(listed_threads_deinit) struct listed_threads threads = { 0 };
+	struct thread_offsets offsets;
+
+	struct memtool_error *error = find_offsets(libc, modules, memory, &offsets);
+	for (size_t i = 0; i < 2 && !error; i++)
+		error = follow_list(&offsets, offsets.heads[i], memory, &threads);
+	if (error)
+		return error;
+	*ret = threads;
+	threads = (struct listed_threads){ 0 };
+	return NULL;
+}
