@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct heap_copy: what the reading step hands to the thinking step. Private to this room.
+ *
+ * It holds the struct heap in the making, with every chunk in its place but only with the state
+ * that the next header's PREV_INUSE tells (in-use or unlisted), and the raw material for the rest:
+ * the arenas' and tcaches' bytes, and the link words of chunks that may be in a list. One pass over
+ * the heap collects them all, so no list is followed while the target stands still.
+ */
+#ifndef GLIBC_COPY_H
+#define GLIBC_COPY_H
+
+#include "glibc/heap.h"
+#include "glibc/read.h"
+#include "support/array.h"
+#include "support/error.h"
+
+/*
+ * A chunk whose first user word, revealed where links are mangled, may be the next pointer of a
+ * tcache or fastbin list: 0 or an aligned address. Most such words are; a few are user data.
+ */
+struct single_link {
+	uint64_t address_16 : 44;
+	uint64_t next_high : 20;
+	uint64_t index : 40; /* into chunks[] */
+	uint64_t next_low : 24;
+};
+
+_Static_assert(sizeof(struct single_link) == 16, "one of these for each cached chunk");
+
+/* fd and bk of a chunk that is free by the next one's PREV_INUSE. */
+struct double_link {
+	uint64_t address;
+	uint64_t fd;
+	uint64_t bk;
+	uint64_t index;
+};
+
+struct arena_bytes {
+	uint8_t bytes[GLIBC_MALLOC_STATE_MAX];
+};
+
+struct tcache_bytes {
+	uint32_t thread; /* index into threads[] */
+	uint8_t bytes[GLIBC_TCACHE_STRUCT_MAX];
+};
+
+/* A mapping that holds one mmapped chunk. */
+struct mmapped_chunk {
+	struct range range;
+	uint64_t address; /* of the chunk; behind range.start for a memalign'd one */
+	uint64_t size;
+};
+
+DEFINE_ARRAY(chunk_array, struct chunk)
+DEFINE_ARRAY(single_links, struct single_link)
+DEFINE_ARRAY(double_links, struct double_link)
+DEFINE_ARRAY(arena_array, struct heap_arena)
+DEFINE_ARRAY(arena_bytes_array, struct arena_bytes)
+DEFINE_ARRAY(segment_array, struct heap_segment)
+DEFINE_ARRAY(tcache_bytes_array, struct tcache_bytes)
+DEFINE_ARRAY(mmapped_array, struct mmapped_chunk)
+DEFINE_ARRAY(range_array, struct range)
+
+struct heap_copy {
+	struct memory *memory; /* NULL once the reading is over */
+	const struct glibc_layout *layout; /* heap->layout */
+	const struct range *anonymous;
+	size_t anonymous_count;
+	bool live;
+
+	struct heap *heap; /* its arrays are empty until heap_finish() */
+	struct chunk_array chunks;
+	struct arena_array arenas;
+	struct arena_bytes_array arena_bytes; /* arena_bytes[i] is of arenas[i] */
+	struct segment_array segments;
+	struct tcache_bytes_array tcaches;
+	struct mmapped_array mmapped; /* by address */
+	struct single_links single_links; /* by address, as the others */
+	struct double_links double_links;
+};
+
+static inline uint64_t single_link_address(const struct single_link *link)
+{
+	return (uint64_t)link->address_16 << 4;
+}
+
+static inline uint64_t single_link_next(const struct single_link *link)
+{
+	return ((uint64_t)link->next_high << 24 | link->next_low) << 4;
+}
+
+/*
+ * Reads a struct of glibc's. A fault becomes a finding of that kind, sets *ret_ok to false and is
+ * no error.
+ */
+struct memtool_error *copy_bytes(struct heap_copy *copy, uint64_t address, void *buffer,
+				 size_t length, const char *what, bool *ret_ok);
+
+/* The range of anonymous memory that contains address, or NULL. */
+const struct range *copy_anonymous(const struct heap_copy *copy, uint64_t address);
+
+/* The steps of heap_copy(), in their order; each in the file of its name. */
+struct memtool_error *copy_params(struct heap_copy *copy); /* arenas.c: mp_ */
+struct memtool_error *copy_arenas(struct heap_copy *copy); /* arenas.c: the ring */
+struct memtool_error *copy_threads(struct heap_copy *copy); /* threads.c: TLS and tcaches */
+struct memtool_error *copy_segments(struct heap_copy *copy); /* segments.c: where chunks lie */
+struct memtool_error *copy_mmapped(struct heap_copy *copy); /* mmapped.c */
+struct memtool_error *copy_chunks(struct heap_copy *copy); /* walk.c: the pass */
+
+/* Of a running target: what is true of arena arenas[index] by now, but for its place in the ring. */
+struct memtool_error *refresh_arena(struct heap_copy *copy, uint32_t index);
+
+/* Likewise, where the segment ends by now. Refreshes its arena, too. */
+struct memtool_error *refresh_segment(struct heap_copy *copy, struct heap_segment *segment);
+
+/* The steps of heap_finish(), on the finished arrays of copy->heap. */
+struct memtool_error *tag_lists(struct heap_copy *copy); /* tag.c */
+void audit_books(struct heap_copy *copy); /* books.c */
+
+#endif

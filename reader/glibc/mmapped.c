@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mmapped chunks: found by their headers, since glibc keeps no list of them, only their number and
+ * bytes in mp_.
+ *
+ * Such a chunk starts its mapping: IS_MMAPPED alone is set, and prev_size, size and the page size
+ * agree. memalign moves the header up to where the alignment wants it and leaves the old one at the
+ * start behind, whose size is wrong once mremap has been at work (mremap_chunk). The kernel merges
+ * neighbouring mappings, so every page of anonymous memory that is no heap may be a start. The
+ * search ends when what mp_ counts has been found; stacks, the least likely place, come last.
+ */
+#include "glibc/chunk.h"
+#include "glibc/copy.h"
+#include "glibc/regions.h"
+#include "glibc/window.h"
+
+#include <stdlib.h>
+
+#define PAGE 4096
+
+struct finder {
+	struct heap_copy *copy;
+	struct window window; /* slides over the pages */
+	uint64_t found_bytes;
+	uint64_t *fs_bases; /* of all threads, sorted */
+	/*
+	 * A chunk that memalign made and mremap moved may be at any page, since the alignment was
+	 * the old mapping's: how many such pages may be looked at, 0 in the first search. Bounded,
+	 * so that hostile headers do not send us round for ever.
+	 */
+	uint64_t pages_left;
+};
+
+/* The mapping of the chunk whose header is offset bytes behind its start; 0 if it is none. */
+static uint64_t mapping_size(const struct glibc_layout *layout, const uint64_t header[2],
+			     uint64_t offset)
+{
+	/* MMAP_HP, bit 0 of prev_size, says that it is of huge pages. */
+	uint64_t prev_size = header[0] & ~(uint64_t)layout->mmapped_header_apart;
+	uint64_t size = raw_size(header[1]);
+	uint64_t total = offset + size + (layout->mmapped_header_apart ? GLIBC_CHUNK_HDR_SZ : 0);
+
+	if ((header[1] & GLIBC_SIZE_BITS) != GLIBC_IS_MMAPPED || prev_size != offset ||
+	    !size_is_possible(size, total) || total % PAGE)
+		return 0;
+	return total;
+}
+
+/* Takes the chunk whose header is at start + offset if it is one and fits; *ret says so. */
+static struct memtool_error *try_offset(struct finder *finder, struct range room, uint64_t offset,
+					struct mmapped_chunk *ret_chunk, bool *ret)
+{
+	uint64_t header[2], total;
+	size_t count;
+
+	*ret = false;
+	if (!range_covers(room, room.start + offset, sizeof(header)))
+		return NULL;
+	struct memtool_error *error = memory_read_some(finder->copy->memory, room.start + offset,
+						       header, sizeof(header), &count);
+	if (error || count < sizeof(header))
+		return error;
+	total = mapping_size(finder->copy->layout, header, offset);
+	if (total == 0 || total > range_size(room))
+		return NULL;
+	*ret = true;
+	*ret_chunk = (struct mmapped_chunk){
+		.range = { room.start, room.start + total },
+		.address = room.start + offset,
+		.size = raw_size(header[1]),
+	};
+	return NULL;
+}
+
+/*
+ * The chunk in a mapping that starts at room.start, whose first header looks like one. An aligned
+ * one behind it is the real one: its user pointer is the first multiple of the alignment in the
+ * mapping, behind a header (from 2.43) or a chunk (before) at the start. stale_size is what that
+ * first header says, which bounds where the real one is.
+ */
+static struct memtool_error *find_in_mapping(struct finder *finder, struct range room,
+					     uint64_t stale_size, struct mmapped_chunk *ret_chunk,
+					     bool *ret)
+{
+	uint64_t lead =
+		finder->copy->layout->mmapped_header_apart ? GLIBC_CHUNK_HDR_SZ : GLIBC_MINSIZE;
+	uint64_t tried = 0;
+
+	for (unsigned int shift = 5; shift < 47; shift++) {
+		uint64_t alignment = UINT64_C(1) << shift;
+		uint64_t user = align_up(room.start + GLIBC_CHUNK_HDR_SZ + lead, alignment);
+		uint64_t offset = user - GLIBC_CHUNK_HDR_SZ - room.start;
+		if (offset == tried)
+			continue;
+		if (offset >= range_size(room))
+			break;
+		tried = offset;
+		struct memtool_error *error = try_offset(finder, room, offset, ret_chunk, ret);
+		if (error || *ret)
+			return error;
+	}
+	if (stale_size > range_size(room))
+		stale_size = range_size(room);
+	for (uint64_t user = PAGE; finder->pages_left && user < stale_size; user += PAGE) {
+		finder->pages_left--;
+		struct memtool_error *error =
+			try_offset(finder, room, user - GLIBC_CHUNK_HDR_SZ, ret_chunk, ret);
+		if (error || *ret)
+			return error;
+	}
+	return try_offset(finder, room, 0, ret_chunk, ret);
+}
+
+/* Whether the numbers of mp_ are reached. */
+static bool found_all(const struct finder *finder)
+{
+	const struct heap_params *params = &finder->copy->heap->params;
+
+	if (finder->copy->mmapped.count != params->n_mmaps)
+		return false;
+	/*
+	 * mremap_chunk of 2.43 adds 16 bytes too many to mmapped_mem each time. Less than a page of
+	 * that is no chunk that is still to be found; if it is more, look everywhere.
+	 */
+	if (finder->copy->layout->mmapped_header_apart)
+		return finder->found_bytes <= params->mmapped_mem &&
+		       params->mmapped_mem - finder->found_bytes < PAGE;
+	return finder->found_bytes == params->mmapped_mem;
+}
+
+static struct memtool_error *search_part(struct finder *finder, struct range part)
+{
+	uint64_t page = align_up(part.start, PAGE);
+
+	finder->window.limit = part.end;
+	while (page < part.end && !found_all(finder)) {
+		struct mmapped_chunk chunk;
+		const uint8_t *bytes;
+		bool found = false;
+
+		struct memtool_error *error =
+			window_at(&finder->window, page, GLIBC_CHUNK_HDR_SZ, &bytes);
+		if (error)
+			return error;
+		/* The first header's prev_size is 0, or MMAP_HP. */
+		if (bytes && load_u64(bytes) <= 1 &&
+		    (load_u64(bytes + GLIBC_SIZE_SZ) & GLIBC_SIZE_BITS) == GLIBC_IS_MMAPPED)
+			error = find_in_mapping(finder, (struct range){ page, part.end },
+						raw_size(load_u64(bytes + GLIBC_SIZE_SZ)), &chunk,
+						&found);
+		if (error)
+			return error;
+		if (!found) {
+			page += PAGE;
+			continue;
+		}
+		if (!mmapped_array_append(&finder->copy->mmapped, &chunk))
+			return memtool_error_no_memory;
+		finder->found_bytes += range_size(chunk.range);
+		page = chunk.range.end;
+	}
+	return NULL;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool sort_fs_bases(struct finder *finder)
+{
+	const struct heap *heap = finder->copy->heap;
+
+	finder->fs_bases = malloc((heap->thread_count + 1) * sizeof(*finder->fs_bases));
+	if (!finder->fs_bases)
+		return false;
+	for (size_t i = 0; i < heap->thread_count; i++)
+		finder->fs_bases[i] = heap->threads[i].fs_base;
+	qsort(finder->fs_bases, heap->thread_count, sizeof(*finder->fs_bases), compare_u64);
+	return true;
+}
+
+/* Whether a thread's TCB lies in the range: then it is, in part at least, a stack. */
+static bool holds_stack(const struct finder *finder, const struct range *range)
+{
+	size_t low = 0, high = finder->copy->heap->thread_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (finder->fs_bases[middle] < range->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < finder->copy->heap->thread_count && finder->fs_bases[low] < range->end;
+}
+
+/* Searches all parts, stacks last, from scratch. */
+static struct memtool_error *search_all(struct finder *finder, const struct range_array *parts)
+{
+	struct memtool_error *error = NULL;
+
+	finder->copy->mmapped.count = 0;
+	finder->found_bytes = 0;
+	for (int stacks = 0; stacks <= 1; stacks++) {
+		for (size_t i = 0; i < parts->count && !found_all(finder) && !error; i++) {
+			if (holds_stack(finder, &parts->data[i]) == stacks)
+				error = search_part(finder, parts->data[i]);
+		}
+	}
+	return error;
+}
+
+static int compare_mmapped(const void *a, const void *b)
+{
+	const struct mmapped_chunk *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static void finder_deinit(struct finder *finder)
+{
+	window_deinit(&finder->window);
+	free(finder->fs_bases);
+}
+
+struct memtool_error *copy_mmapped(struct heap_copy *copy)
+{
+	_cleanup_(finder_deinit) struct finder finder = { .copy = copy };
+	_cleanup_(range_array_deinit) struct range_array parts = { 0 };
+
+	if (!sort_fs_bases(&finder))
+		return memtool_error_no_memory;
+	for (size_t i = 0; i < copy->anonymous_count; i++) {
+		if (!range_without_segments(copy, &copy->anonymous[i], &parts))
+			return memtool_error_no_memory;
+	}
+	struct memtool_error *error = window_init(&finder.window, copy->memory);
+	if (!error)
+		error = search_all(&finder, &parts);
+	if (!error && !found_all(&finder)) {
+		for (size_t i = 0; i < parts.count; i++)
+			finder.pages_left += 2 * (range_size(parts.data[i]) / PAGE);
+		error = search_all(&finder, &parts);
+	}
+	if (copy->mmapped.count)
+		qsort(copy->mmapped.data, copy->mmapped.count, sizeof(*copy->mmapped.data),
+		      compare_mmapped);
+	return error;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a heap: from roots to chunks.
+ *
+ * In two steps, since only the first needs the target stopped. heap_copy() does all the reading, in
+ * one linear pass over the heaps: headers, and of the chunks that may be in a list their links; it
+ * decides nothing. heap_finish() works on that copy alone: it follows the lists, gives every chunk
+ * its state, adds up and audits.
+ *
+ * Knows struct memory and struct glibc_layout; neither processes nor ELF. All that is read is taken
+ * for hostile: every size, count and link is bounded, and what does not fit becomes a finding of
+ * the audit, not an error. An error is for what leaves nothing to tell: no memory, target gone.
+ */
+#ifndef GLIBC_READ_H
+#define GLIBC_READ_H
+
+#include "glibc/heap.h"
+#include "support/error.h"
+#include "target/memory.h"
+
+struct heap_copy;
+
+struct heap_source {
+	struct memory *memory;
+	const struct glibc_layout *layout;
+	const struct malloc_roots *roots; /* main_arena and mp must be known */
+	/*
+	 * Private anonymous writable memory of the target, sorted: where heaps and mmapped chunks
+	 * can lie, and nothing else is searched for them.
+	 */
+	const struct range *anonymous;
+	size_t anonymous_count;
+	/*
+	 * The target runs while it is read. What was torn by that is read again, segment by
+	 * segment, a few times; what stays torn is for the audit to tell.
+	 */
+	bool live;
+};
+
+/* Reads; source need not outlive the call. */
+struct memtool_error *heap_copy(const struct heap_source *source, struct heap_copy **ret);
+
+/* NULL is fine. */
+void heap_copy_destroy(struct heap_copy *copy);
+
+static inline void cleanup_heap_copy(struct heap_copy **copy)
+{
+	heap_copy_destroy(*copy);
+}
+
+/* Ends copy, also on failure. */
+struct memtool_error *heap_finish(struct heap_copy *copy, struct heap **ret);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "glibc/regions.h"
+
+#include "glibc/chunk.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define PAGE 4096
+
+/* What a search may read beyond twice the memory that it searches. */
+#define SEARCH_BUDGET (UINT64_C(64) << 20)
+
+/* What a header says about the chain it may belong to. */
+enum link { LINK_BROKEN, LINK_GOES_ON, LINK_ENDS };
+
+/*
+ * Judges the header at address; *size is the size of the chunk before, 0 for none, and becomes this
+ * one's.
+ */
+static enum link judge_header(const struct chain *chain, uint64_t address,
+			      const struct raw_chunk *header, uint64_t *size, bool *fencepost)
+{
+	uint64_t before = *size;
+	bool after_fencepost = *fencepost;
+
+	*size = raw_size(header->size);
+	*fencepost = false;
+	if (header->size & GLIBC_IS_MMAPPED)
+		return LINK_BROKEN;
+	if (chain->main_arena && header->size & GLIBC_NON_MAIN_ARENA)
+		return LINK_BROKEN;
+	if (!(header->size & GLIBC_PREV_INUSE)) {
+		if (before ? header->prev_size != before : chain->first_inuse)
+			return LINK_BROKEN;
+	}
+	if (address == chain->top)
+		return size_is_possible(*size, chain->limit - address) ? LINK_ENDS : LINK_BROKEN;
+	/* sysmalloc: two headers of size 16 end a part of the main arena, at a page's end. */
+	if (chain->main_arena && before && *size == GLIBC_CHUNK_HDR_SZ) {
+		*fencepost = true;
+		return after_fencepost && (address + *size) % PAGE == 0 ? LINK_ENDS : LINK_GOES_ON;
+	}
+	/* A fencepost is followed by another one. */
+	if (after_fencepost || !size_is_possible(*size, chain->limit - address))
+		return LINK_BROKEN;
+	return LINK_GOES_ON;
+}
+
+/*
+ * Whether the fenceposts of a heap that is not its arena's newest start at address: one of size 16
+ * and one of size 0, or the latter alone (walk.c).
+ */
+static bool ends_heap(const struct chain *chain, uint64_t address, const struct raw_chunk *header)
+{
+	uint64_t left = chain->limit - address;
+
+	return (left == 16 && raw_size(header->size) == 0) ||
+	       (left == 32 && raw_size(header->size) == 16);
+}
+
+struct memtool_error *chain_follow(const struct chain *chain, struct window *window, uint64_t start,
+				   uint64_t *ret_end)
+{
+	uint64_t address = start, size = 0, count = 0;
+	bool fencepost = false;
+
+	*ret_end = 0;
+	while (count++ < chain->enough) {
+		struct raw_chunk header = { 0 };
+		const uint8_t *bytes;
+
+		struct memtool_error *error =
+			window_at(window, address, GLIBC_CHUNK_HDR_SZ, &bytes);
+		if (error)
+			return error;
+		if (!bytes || chain->limit - address < GLIBC_CHUNK_HDR_SZ)
+			return NULL;
+		memcpy(&header, bytes, GLIBC_CHUNK_HDR_SZ);
+
+		if (!chain->main_arena && count > 1 && ends_heap(chain, address, &header)) {
+			address = chain->limit;
+			break;
+		}
+		switch (judge_header(chain, address, &header, &size, &fencepost)) {
+		case LINK_BROKEN:
+			return NULL;
+		case LINK_ENDS:
+			*ret_end = address + size;
+			return NULL;
+		case LINK_GOES_ON:
+			address += size;
+		}
+	}
+	*ret_end = address;
+	return NULL;
+}
+
+struct memtool_error *chain_search(const struct chain *chain, struct window *window, uint64_t from,
+				   uint64_t *ret)
+{
+	*ret = 0;
+	for (uint64_t address = align_up(from, 16);
+	     address < chain->limit && chain->limit - address >= GLIBC_MINSIZE; address += 16) {
+		const uint8_t *bytes;
+		uint64_t end;
+
+		struct memtool_error *error =
+			window_at(window, address, GLIBC_CHUNK_HDR_SZ, &bytes);
+		if (error)
+			return error;
+		if (!bytes) {
+			/* A hole: go on at the next page. */
+			address = align_up(address + 1, PAGE) - 16;
+			continue;
+		}
+		if (!size_is_possible(raw_size(load_u64(bytes + GLIBC_SIZE_SZ)),
+				      chain->limit - address))
+			continue;
+		error = chain_follow(chain, window, address, &end);
+		if (error)
+			return error;
+		if (end) {
+			*ret = address;
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+static int compare_segments(const void *a, const void *b)
+{
+	const struct heap_segment *x = a, *y = b;
+
+	return x->range.start < y->range.start ? -1 : x->range.start > y->range.start;
+}
+
+void sort_segments(struct segment_array *segments)
+{
+	if (segments->count)
+		qsort(segments->data, segments->count, sizeof(*segments->data), compare_segments);
+}
+
+bool range_without_segments(const struct heap_copy *copy, const struct range *range,
+			    struct range_array *ret)
+{
+	uint64_t start = range->start;
+
+	for (size_t i = 0; i < copy->segments.count && start < range->end; i++) {
+		const struct heap_segment *segment = &copy->segments.data[i];
+		uint64_t taken = segment->range.end;
+		if (segment->arena != 0)
+			taken = segment->range.start + copy->heap->params.heap_max;
+
+		if (taken <= start || segment->range.start >= range->end)
+			continue;
+		struct range part = { start, segment->range.start };
+		if (part.start < part.end && !range_array_append(ret, &part))
+			return false;
+		start = taken;
+	}
+	struct range part = { start, range->end };
+	return part.start >= part.end || range_array_append(ret, &part);
+}
+
+/* What is being collected: parts of the main arena, until their bytes make up system_mem. */
+struct search {
+	struct heap_copy *copy;
+	struct window *window;
+	uint64_t missing; /* bytes of system_mem not found yet */
+};
+
+static struct memtool_error *add_region(struct search *search, uint64_t start, uint64_t end)
+{
+	struct heap_segment segment = { .range = { start, end }, .mapped_end = end };
+
+	search->missing -= end - start < search->missing ? end - start : search->missing;
+	return segment_array_append(&search->copy->segments, &segment) ? NULL
+								       : memtool_error_no_memory;
+}
+
+/* The parts in range that start at a page, as those from mmap do. */
+static struct memtool_error *search_pages(struct search *search, const struct range *range)
+{
+	struct chain chain = {
+		.limit = range->end,
+		.top = search->copy->arenas.data[0].top,
+		.main_arena = true,
+		.first_inuse = true,
+		.enough = UINT64_MAX,
+	};
+	uint64_t address = align_up(range->start, PAGE);
+
+	while (search->missing && address < range->end) {
+		uint64_t end;
+		struct memtool_error *error = chain_follow(&chain, search->window, address, &end);
+		if (!error && end)
+			error = add_region(search, address, end);
+		if (error)
+			return error;
+		address = end ? align_up(end, PAGE) : address + PAGE;
+	}
+	return NULL;
+}
+
+/* The part at mp_.sbrk_base, and those that brk made in the same mapping later. */
+static struct memtool_error *search_from_base(struct search *search)
+{
+	struct heap_copy *copy = search->copy;
+	uint64_t base = copy->heap->params.sbrk_base;
+	const struct range *range = copy_anonymous(copy, base);
+	uint64_t start = align_up(base, GLIBC_MALLOC_ALIGNMENT), end = 0;
+
+	if (!range)
+		return NULL;
+	struct chain chain = {
+		.limit = range->end,
+		.top = copy->arenas.data[0].top,
+		.main_arena = true,
+		.first_inuse = true,
+		.enough = UINT64_MAX,
+	};
+	struct memtool_error *error = chain_follow(&chain, search->window, start, &end);
+	if (error)
+		return error;
+	if (end)
+		return add_region(search, base, end);
+
+	audit_add(&copy->heap->audit, AUDIT_BAD_ARENA, base, 0, 0,
+		  "main_arena: its chunks from 0x%" PRIx64 " on are damaged", base);
+	return add_region(search, base, range->end);
+}
+
+struct memtool_error *copy_main_regions(struct heap_copy *copy)
+{
+	_cleanup_(window_deinit) struct window window = { 0 };
+	struct memtool_error *error = window_init(&window, copy->memory);
+	if (error)
+		return error;
+
+	/* Each byte is looked at once where all is well. */
+	window.budget = SEARCH_BUDGET;
+	for (size_t i = 0; i < copy->anonymous_count; i++)
+		window.budget += 2 * range_size(copy->anonymous[i]);
+	struct search search = {
+		.copy = copy,
+		.window = &window,
+		.missing = copy->arenas.data[0].system_mem,
+	};
+	error = search_from_base(&search);
+	for (size_t i = 0; i < copy->anonymous_count && search.missing && !error; i++) {
+		_cleanup_(range_array_deinit) struct range_array parts = { 0 };
+
+		sort_segments(&copy->segments);
+		if (!range_without_segments(copy, &copy->anonymous[i], &parts))
+			return memtool_error_no_memory;
+		for (size_t k = 0; k < parts.count && !error; k++)
+			error = search_pages(&search, &parts.data[k]);
+	}
+	return error;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct malloc_roots: the addresses that a walk starts from, each with where it came from.
+ *
+ * Filled in from the agent's page, from symbols, or from the structure of a stripped libc, address
+ * by address; the walk does not care which.
+ */
+#ifndef GLIBC_ROOTS_H
+#define GLIBC_ROOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum root_source { ROOT_UNKNOWN, ROOT_INVENTORY, ROOT_SYMBOLS, ROOT_STRUCTURE };
+
+/* "symbols", as in --source and in output; "unknown" for ROOT_UNKNOWN. */
+const char *root_source_name(enum root_source source);
+
+struct root {
+	/* An address; for the two TLS variables the offset from fs_base, which is negative. */
+	uint64_t value;
+	enum root_source source; /* ROOT_UNKNOWN: value means nothing */
+};
+
+struct root_thread {
+	pid_t tid;
+	uint64_t fs_base; /* 0: no TLS, or unknown */
+	bool unknown; /* the thread could not be asked: the target was not stopped */
+	/* Of fs_base; ROOT_UNKNOWN also when it was read from the registers alone. */
+	enum root_source source;
+};
+
+struct malloc_roots {
+	struct root main_arena;
+	struct root mp;
+	struct root tcache; /* TLS offset of `tcache` */
+	struct root thread_arena; /* TLS offset of `thread_arena` */
+	struct root_thread *threads; /* by ascending tid */
+	size_t thread_count;
+};
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "glibc/window.h"
+
+#include <stdlib.h>
+
+struct memtool_error *window_init(struct window *window, struct memory *memory)
+{
+	uint8_t *buffer = malloc(WINDOW_SIZE);
+	if (!buffer)
+		return memtool_error_no_memory;
+	*window = (struct window){
+		.memory = memory,
+		.limit = UINT64_MAX,
+		.budget = UINT64_MAX,
+		.piece = WINDOW_SIZE,
+		.buffer = buffer,
+	};
+	return NULL;
+}
+
+void window_deinit(struct window *window)
+{
+	free(window->buffer);
+}
+
+struct memtool_error *window_slide(struct window *window, uint64_t address, size_t length,
+				   const uint8_t **ret)
+{
+	uint64_t start = align_down(address, 16);
+	uint64_t size = window->piece;
+	size_t count = 0;
+
+	*ret = NULL;
+	if (address >= window->limit || length > window->limit - address || !window->budget)
+		return NULL;
+	if (size < address - start + length)
+		size = address - start + length;
+	if (size > window->limit - start)
+		size = window->limit - start;
+
+	window->range = (struct range){ 0 };
+	struct memtool_error *error =
+		memory_read_some(window->memory, start, window->buffer, size, &count);
+	if (error)
+		return error;
+	window->range = (struct range){ start, start + count };
+	/* A read that fails costs as much as a small one. */
+	uint64_t cost = count > 4096 ? count : 4096;
+	window->budget -= cost < window->budget ? cost : window->budget;
+	if (range_covers(window->range, address, length))
+		*ret = window->buffer + (address - start);
+	return NULL;
+}

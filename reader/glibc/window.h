@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A window that slides over the target's memory: the buffer of every linear pass.
+ *
+ * Memory is read in large pieces and looked at in place. A pass that jumps over a big chunk skips
+ * what lies in between; nothing is read twice unless the pass goes back.
+ */
+#ifndef GLIBC_WINDOW_H
+#define GLIBC_WINDOW_H
+
+#include "support/error.h"
+#include "support/range.h"
+#include "target/memory.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* 2 MiB is where process_vm_readv(2) is fastest and the piece still fits a second-level cache. */
+#define WINDOW_SIZE (UINT64_C(2) << 20)
+
+struct window {
+	struct memory *memory;
+	uint64_t limit; /* nothing at or behind it is read */
+	/* Bytes it may still read; then all is unreadable. Bounds a search in hostile memory. */
+	uint64_t budget;
+	uint64_t piece; /* how much to read at once, at most WINDOW_SIZE */
+	struct range range; /* what is in buffer; range.start is a multiple of 16 */
+	uint8_t *buffer;
+};
+
+struct memtool_error *window_init(struct window *window, struct memory *memory);
+
+void window_deinit(struct window *window);
+
+/*
+ * Makes [address, address + length) part of the window, and as much behind it as one piece holds.
+ * *ret is NULL if it is not readable, not below the limit, or the budget is spent. length is small
+ * against the window's size.
+ */
+struct memtool_error *window_slide(struct window *window, uint64_t address, size_t length,
+				   const uint8_t **ret);
+
+/* The bytes at address, sliding the window if need be. */
+static inline struct memtool_error *window_at(struct window *window, uint64_t address,
+					      size_t length, const uint8_t **ret)
+{
+	if (range_covers(window->range, address, length)) {
+		*ret = window->buffer + (address - window->range.start);
+		return NULL;
+	}
+	return window_slide(window, address, length, ret);
+}
+
+#endif
