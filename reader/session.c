@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include "session_roots.h"
+
+#include <stdlib.h>
+
+const char *layout_source_name(enum layout_source source)
+{
+	static const char *const names[] = {
+		[LAYOUT_AUTO] = "auto",
+		[LAYOUT_TABLE] = "table",
+		[LAYOUT_DWARF] = "dwarf",
+	};
+	return names[source];
+}
+
+/* The table where a row fits what the binary shows, else what DWARF says. */
+static struct memtool_error *find_layout(struct session *session, enum layout_source source)
+{
+	const struct glibc_layout *layout = NULL;
+
+	if (source != LAYOUT_DWARF)
+		layout = glibc_layout_find(&session->libc.traits);
+	if (layout) {
+		session->layout = *layout;
+		session->layout_source = LAYOUT_TABLE;
+		return NULL;
+	}
+	if (source == LAYOUT_TABLE)
+		return memtool_error_create(
+			MEMTOOL_ERROR_UNSUPPORTED,
+			"glibc %s, with a malloc_state of %llu bytes, is not in the table of "
+			"layouts; use --layout=dwarf",
+			session->libc.version[0] ? session->libc.version : "of unknown version",
+			(unsigned long long)session->libc.traits.malloc_state_size);
+
+	struct memtool_error *error = session_load_libc(session);
+	if (!error)
+		error = libc_dwarf_layout(&session->libc, &session->layout);
+	if (!error)
+		session->layout_source = LAYOUT_DWARF;
+	return error;
+}
+
+static void name_libc(struct session *session)
+{
+	const struct mapping *mapping = maps_find(&session->maps, session->roots.main_arena.value);
+
+	session->libc_name = mapping ? mapping->name : "";
+	session->libc_deleted = mapping && mapping->deleted;
+	if (session->libc.module) {
+		session->libc_name = session->libc.module->name;
+		session->libc_deleted = session->libc.module->deleted;
+	}
+}
+
+struct memtool_error *session_open(pid_t pid, const struct session_options *options,
+				   struct session **ret)
+{
+	_cleanup_session_ struct session *session = calloc(1, sizeof(*session));
+	if (!session)
+		return memtool_error_no_memory;
+	session->options = *options;
+
+	struct memtool_error *error = process_open(pid, &session->process);
+	if (!error)
+		error = maps_read(session->process->pid, &session->maps);
+	if (!error)
+		error = session_find_roots(session);
+	if (!error)
+		error = find_layout(session, options->layout);
+	if (error)
+		return error;
+	name_libc(session);
+	*ret = no_cleanup_ptr(session);
+	return NULL;
+}
+
+void session_close(struct session *session)
+{
+	if (!session)
+		return;
+	if (session->inventory)
+		inventory_deinit(session->inventory);
+	free(session->inventory);
+	memtool_error_destroy(session->inventory_error);
+	modules_destroy(session->modules);
+	maps_deinit(&session->maps);
+	process_close(session->process);
+	free(session);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session: one target, from its pid to its heap. The front door of the reader.
+ *
+ * This is where the rooms meet: the process and its threads (target/), the agent's page and the
+ * libc's symbols (glibc/inventory.h, symbols/), and the reading of the heap (glibc/).
+ * session_open() does all that needs no stop; session_read_heap() stops the target, copies, lets it
+ * run, and then thinks.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "glibc/heap.h"
+#include "glibc/inventory.h"
+#include "support/error.h"
+#include "symbols/libc.h"
+#include "target/maps.h"
+#include "target/process.h"
+
+enum layout_source { LAYOUT_AUTO, LAYOUT_TABLE, LAYOUT_DWARF };
+
+/* "table", as in --layout and in output. */
+const char *layout_source_name(enum layout_source source);
+
+struct session_options {
+	enum root_source source; /* ROOT_UNKNOWN: the best there is */
+	enum layout_source layout;
+	/* Reads while the target runs: no thread is stopped, and nothing is asked of ptrace. */
+	bool no_stop;
+};
+
+struct session {
+	struct process *process;
+	struct maps maps; /* as of session_open() */
+	struct session_options options;
+	/* The agent's page; NULL if there is none, or none to believe: then inventory_error says why. */
+	struct inventory *inventory;
+	struct memtool_error *inventory_error;
+	/* Loaded when symbols are needed; until then modules and libc.module are NULL. */
+	struct modules *modules;
+	struct libc libc;
+	/* The file that main_arena is in: its path as the target sees it, and whether it is gone. */
+	const char *libc_name;
+	bool libc_deleted;
+	struct malloc_roots roots; /* without threads */
+	struct glibc_layout layout;
+	enum layout_source layout_source; /* not LAYOUT_AUTO: where layout came from */
+};
+
+struct memtool_error *session_open(pid_t pid, const struct session_options *options,
+				   struct session **ret);
+
+/* *ret_stopped_ns is how long the target stood still, if at all. It runs on when this returns. */
+struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
+					uint64_t *ret_stopped_ns);
+
+/* NULL is fine. */
+void session_close(struct session *session);
+
+#define _cleanup_session_ _cleanup_(cleanup_session)
+static inline void cleanup_session(struct session **session)
+{
+	session_close(*session);
+}
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the heap of a session's target, stopped or running.
+ */
+#include "glibc/read.h"
+#include "session_roots.h"
+#include "support/array.h"
+#include "symbols/thread_list.h"
+#include "target/stop.h"
+#include "target/tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How often a running target is read before what doubt is left is reported. */
+#define RUNNING_ATTEMPTS 4
+
+DEFINE_ARRAY(anonymous_ranges, struct range)
+DEFINE_ARRAY(root_threads, struct root_thread)
+
+/*
+ * Whether malloc can have got this memory from the kernel: brk's, mmap's, or, with
+ * glibc.malloc.hugetlb=2, huge pages, which the kernel shows as a deleted file.
+ */
+static bool is_heap_memory(const struct mapping *mapping)
+{
+	if (strcmp(mapping->name, "[heap]") == 0)
+		return true;
+	/* A program may have protected pages of it against writing. */
+	if (!mapping->readable || mapping->shared)
+		return false;
+	if (mapping->inode != 0)
+		return strcmp(mapping->name, "/anon_hugepage") == 0;
+	return mapping->name[0] == '\0' || strncmp(mapping->name, "[anon:", strlen("[anon:")) == 0;
+}
+
+/* Neighbouring mappings are one range: madvise(2) splits what malloc made in one piece. */
+static struct memtool_error *list_anonymous(const struct maps *maps, struct anonymous_ranges *ret)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct mapping *mapping = &maps->data[i];
+
+		if (!is_heap_memory(mapping))
+			continue;
+		if (ret->count && ret->data[ret->count - 1].end == mapping->range.start)
+			ret->data[ret->count - 1].end = mapping->range.end;
+		else if (!anonymous_ranges_append(ret, &mapping->range))
+			return memtool_error_no_memory;
+	}
+	return NULL;
+}
+
+/* A thread's entry in the page, by its fs_base: NULL if it has none. */
+static const struct inventory_thread *find_published(const struct session *session,
+						     uint64_t fs_base)
+{
+	for (size_t i = 0; session->inventory && i < session->inventory->threads.count; i++) {
+		const struct inventory_thread *thread = &session->inventory->threads.data[i];
+		if (thread->fs_base == fs_base)
+			return thread;
+	}
+	return NULL;
+}
+
+/* The threads that are held; their registers are the truth, and the page may confirm it. */
+static struct memtool_error *list_held_threads(const struct session *session,
+					       const struct stop *stop, struct root_threads *ret)
+{
+	size_t count;
+	const struct stopped_thread *threads = stop_list(stop, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct root_thread thread = {
+			.tid = threads[i].tid,
+			.fs_base = threads[i].fs_base,
+		};
+		if (thread.fs_base && find_published(session, thread.fs_base))
+			thread.source = ROOT_INVENTORY;
+		if (!root_threads_append(ret, &thread))
+			return memtool_error_no_memory;
+	}
+	return NULL;
+}
+
+static int compare_listed(const void *a, const void *b)
+{
+	const struct listed_thread *x = a, *y = b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* What the page says by now. */
+static struct memtool_error *list_published(struct session *session, struct listed_threads *ret)
+{
+	_cleanup_(inventory_deinit) struct inventory inventory = { 0 };
+
+	struct memtool_error *error = session_read_inventory(session, &inventory);
+	for (size_t i = 0; !error && i < inventory.threads.count; i++) {
+		const struct listed_thread thread = {
+			.tid = inventory.threads.data[i].tid,
+			.fs_base = inventory.threads.data[i].fs_base,
+		};
+		if (!listed_threads_append(ret, &thread))
+			error = memtool_error_no_memory;
+	}
+	return error;
+}
+
+/*
+ * All that can be had of the threads without their registers, by ascending tid of the target's
+ * namespace: from the page, else from glibc's own lists. Not to know them is for the audit to tell.
+ */
+static struct memtool_error *list_known(struct session *session, struct listed_threads *ret,
+					enum root_source *ret_source)
+{
+	struct memtool_error *error = NULL;
+
+	if (session->inventory) {
+		*ret_source = ROOT_INVENTORY;
+		error = list_published(session, ret);
+	} else if (session->libc.module) {
+		*ret_source = ROOT_SYMBOLS;
+		error = libc_list_threads(&session->libc, session->modules,
+					  &session->process->memory, ret);
+	}
+	if (error && error->code != MEMTOOL_ERROR_NO_MEMORY &&
+	    error->code != MEMTOOL_ERROR_NO_PROCESS) {
+		memtool_error_destroy(error);
+		error = NULL;
+	}
+	if (ret->count)
+		qsort(ret->data, ret->count, sizeof(*ret->data), compare_listed);
+	return error;
+}
+
+/* The threads there are just now; fs_base is 0 and not known of those that nothing tells of. */
+static struct memtool_error *list_running_threads(struct session *session, struct root_threads *ret)
+{
+	_cleanup_(task_array_deinit) struct task_array tasks = { 0 };
+	_cleanup_(listed_threads_deinit) struct listed_threads known = { 0 };
+	enum root_source source = ROOT_UNKNOWN;
+
+	struct memtool_error *error = tasks_read(session->process->pid, &tasks);
+	if (!error)
+		error = list_known(session, &known, &source);
+	if (error)
+		return error;
+	for (size_t i = 0; i < tasks.count; i++) {
+		const struct listed_thread key = { .tid = tasks.data[i].namespace_tid };
+		const struct listed_thread *found = known.count
+							    ? bsearch(&key, known.data, known.count,
+								      sizeof(key), compare_listed)
+							    : NULL;
+		if (!found && !task_runs_program(tasks.data[i].tid))
+			continue;
+		const struct root_thread thread = {
+			.tid = tasks.data[i].tid,
+			.fs_base = found ? found->fs_base : 0,
+			.unknown = !found,
+			.source = found ? source : ROOT_UNKNOWN,
+		};
+		if (!root_threads_append(ret, &thread))
+			return memtool_error_no_memory;
+	}
+	return NULL;
+}
+
+/* Reads the heap of a target that is held by stop or, if that is NULL, runs. */
+static struct memtool_error *copy_heap(struct session *session, const struct stop *stop,
+				       struct heap_copy **ret)
+{
+	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
+	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
+	_cleanup_(maps_deinit) struct maps maps = { 0 };
+	struct malloc_roots roots = session->roots;
+
+	struct memtool_error *error = process_check(session->process);
+	if (!error)
+		error = stop ? list_held_threads(session, stop, &threads)
+			     : list_running_threads(session, &threads);
+	if (!error)
+		error = maps_read(session->process->pid, &maps);
+	if (!error)
+		error = list_anonymous(&maps, &anonymous);
+	if (error)
+		return error;
+
+	roots.threads = threads.data;
+	roots.thread_count = threads.count;
+	const struct heap_source source = {
+		.memory = &session->process->memory,
+		.layout = &session->layout,
+		.roots = &roots,
+		.anonymous = anonymous.data,
+		.anonymous_count = anonymous.count,
+		.live = !stop,
+	};
+	return heap_copy(&source, ret);
+}
+
+static struct memtool_error *read_stopped(struct session *session, struct heap **ret,
+					  uint64_t *ret_stopped_ns)
+{
+	struct heap_copy *copy = NULL;
+	struct stop *stop;
+	uint64_t stopped_ns;
+
+	struct memtool_error *error = stop_threads(session->process, &stop);
+	if (error)
+		return error;
+	error = copy_heap(session, stop, &copy);
+	stop_resume(stop, &stopped_ns);
+	if (!error)
+		error = heap_finish(copy, ret);
+	if (!error)
+		*ret_stopped_ns = stopped_ns;
+	return error;
+}
+
+static uint64_t doubts(const struct heap *heap)
+{
+	uint64_t count = 0;
+
+	for (int kind = 0; kind < AUDIT_KINDS; kind++)
+		count += kind == AUDIT_LOCKED ? 0 : heap->audit.counted[kind];
+	return count;
+}
+
+/*
+ * Reads while the target runs. Segments that were torn have been read again already; a few whole
+ * readings more, and the one with the least doubt counts.
+ */
+static struct memtool_error *read_running(struct session *session, struct heap **ret)
+{
+	struct heap *best = NULL;
+
+	for (int attempt = 0; attempt < RUNNING_ATTEMPTS && !(best && best->audit.ok); attempt++) {
+		struct heap_copy *copy;
+		struct heap *heap;
+
+		struct memtool_error *error = copy_heap(session, NULL, &copy);
+		if (!error)
+			error = heap_finish(copy, &heap);
+		if (error) {
+			heap_destroy(best);
+			return error;
+		}
+		if (best && doubts(heap) >= doubts(best)) {
+			heap_destroy(heap);
+			continue;
+		}
+		heap_destroy(best);
+		best = heap;
+	}
+	*ret = best;
+	return NULL;
+}
+
+struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
+					uint64_t *ret_stopped_ns)
+{
+	if (!session->options.no_stop)
+		return read_stopped(session, ret, ret_stopped_ns);
+	struct memtool_error *error = read_running(session, ret);
+	if (!error)
+		*ret_stopped_ns = 0;
+	return error;
+}

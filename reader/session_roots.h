@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a session's addresses come from: the agent's page, and symbols for what it lacks. Private to
+ * the session.
+ */
+#ifndef SESSION_ROOTS_H
+#define SESSION_ROOTS_H
+
+#include "session.h"
+
+/* Fills in session->roots, inventory or inventory_error, and of libc what goes with them. */
+struct memtool_error *session_find_roots(struct session *session);
+
+/* Finds the libc among the modules, which the page alone does without. */
+struct memtool_error *session_load_libc(struct session *session);
+
+/* The page as it is now; MEMTOOL_ERROR_NO_SYMBOLS if there is none. */
+struct memtool_error *session_read_inventory(struct session *session, struct inventory *ret);
+
+#endif
