@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * memtool run: becomes PROGRAM, with the agent preloaded.
+ */
+#include "cli/command.h"
+#include "cli/message.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AGENT "libmemtool-agent.so"
+
+/* Where libtool leaves it in a build tree, seen from the program's directory. */
+#define AGENT_IN_BUILD_TREE "agent/.libs/" AGENT
+
+/* The directory of this program, with a slash behind it. */
+static struct memtool_error *own_directory(char ret[static PATH_MAX])
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+	if (length < 0)
+		return memtool_error_os(errno, "cannot find out where memtool is");
+	if (length == sizeof(path))
+		return memtool_error_os(ENAMETOOLONG, "cannot find out where memtool is");
+
+	char *slash = memrchr(path, '/', (size_t)length);
+	size_t directory = slash ? (size_t)(slash + 1 - path) : 0;
+	memcpy(ret, path, directory);
+	ret[directory] = '\0';
+	return NULL;
+}
+
+/* The agent beside this program if that was not installed, else where it is installed. */
+static struct memtool_error *find_agent(char **ret)
+{
+	char directory[PATH_MAX];
+	_cleanup_free_ char *path = NULL;
+
+	struct memtool_error *error = own_directory(directory);
+	if (error)
+		return error;
+	if (asprintf(&path, "%s%s", directory, AGENT_IN_BUILD_TREE) < 0)
+		return memtool_error_no_memory;
+	if (access(path, R_OK) < 0) {
+		free(path);
+		path = strdup(PKGLIBDIR "/" AGENT);
+		if (!path)
+			return memtool_error_no_memory;
+		if (access(path, R_OK) < 0)
+			return memtool_error_os(errno, "cannot preload %s", path);
+	}
+	/* ld.so(8) splits LD_PRELOAD at these, and knows no way to quote them. */
+	if (strpbrk(path, " :"))
+		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+					    "cannot preload %s: LD_PRELOAD takes no path with a "
+					    "space or a colon",
+					    path);
+	*ret = no_cleanup_ptr(path);
+	return NULL;
+}
+
+/* The agent first, then what the caller preloads. */
+static struct memtool_error *set_preload(void)
+{
+	const char *before = getenv("LD_PRELOAD");
+	_cleanup_free_ char *agent = NULL, *value = NULL;
+
+	struct memtool_error *error = find_agent(&agent);
+	if (error)
+		return error;
+	if (asprintf(&value, "%s%s%s", agent, before && *before ? ":" : "", before ? before : "") <
+	    0)
+		return memtool_error_no_memory;
+	if (setenv("LD_PRELOAD", value, 1) < 0)
+		return memtool_error_os(errno, "cannot set LD_PRELOAD");
+	return NULL;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	char ***program = state->input;
+
+	(void)argument;
+	switch (key) {
+	case ARGP_KEY_ARG:
+		/* The rest is the program's. */
+		*program = &state->argv[state->next - 1];
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a program is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static enum exit_status run(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = parse,
+		.args_doc = "[--] PROGRAM [ARGUMENT...]",
+		.doc = "Runs PROGRAM with memtool's agent preloaded, so that it is read fastest "
+		       "later, and without symbols.\vPROGRAM takes this process's place: "
+		       "everything else of it is as if it had been started directly. The agent "
+		       "is put in front of what LD_PRELOAD has already, and goes on to the "
+		       "programs that PROGRAM starts. Exit status: PROGRAM's; 2 if the agent is "
+		       "not found, 126 or 127 if PROGRAM cannot be run or is not found.",
+	};
+	char **program = NULL;
+
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &program);
+	_cleanup_error_ struct memtool_error *error = set_preload();
+	if (error) {
+		message_error(error);
+		return STATUS_FAILED;
+	}
+	execvp(program[0], program);
+	int errnum = errno;
+	error = memtool_error_os(errnum, "cannot run %s", program[0]);
+	message_error(error);
+	return errnum == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
+}
+
+const struct command command_run = { "run", "run a program with the agent preloaded", run };

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/reading.h"
+
+struct memtool_error *reading_take(const struct common_options *common, struct reading **ret)
+{
+	_cleanup_reading_ struct reading *reading = calloc(1, sizeof(*reading));
+	if (!reading)
+		return memtool_error_no_memory;
+
+	struct memtool_error *error =
+		session_open(common->pid, &common->session, &reading->session);
+	if (error)
+		return error;
+	error = session_read_heap(reading->session, &reading->heap, &reading->stopped_ns);
+	if (error)
+		return error;
+
+	const struct process *process = reading->session->process;
+	process_thread_name(process, process->pid, reading->command);
+	*ret = no_cleanup_ptr(reading);
+	return NULL;
+}
+
+void reading_destroy(struct reading *reading)
+{
+	if (!reading)
+		return;
+	heap_destroy(reading->heap);
+	session_close(reading->session);
+	free(reading);
+}
