@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memtool's commands, as a user runs them on a process, for tests of what they print. */
+#ifndef TESTS_COMMAND_H
+#define TESTS_COMMAND_H
+
+#include "tests/spawn.h"
+
+/* "info --format=json" and the like, with the pid behind it; no pid if that is 0. */
+const struct spawn_result *command_run(const char *words, pid_t pid);
+
+/* The same, which must succeed without a word on standard error; what it printed. */
+const char *command_answer(const char *words, pid_t pid);
+
+/* Must fail with 2, print nothing, and say why in one line, in which that word is. */
+void command_refused(const char *words, pid_t pid, const char *word);
+
+/* How often that stands in text. */
+size_t command_count(const char *text, const char *word);
+
+#endif

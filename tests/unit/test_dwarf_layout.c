@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The layout that DWARF gives for this machine's glibc is the one in the table.
+ *
+ * Link: tests/unit/test_dwarf_layout.c tests/spawn.c, the reader, cmocka.
+ * Needs at run time: tests/fixtures/idle-static, MEMTOOL_BUILDDIR, and the debug file of libc
+ * (libc6-dbg on Debian).
+ */
+#include "tests/spawn.h"
+
+#include "symbols/libc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <unistd.h>
+
+static void no_error(struct memtool_error *error)
+{
+	if (error)
+		fail_msg("%s", error->message);
+}
+
+static struct process *process;
+static struct maps maps;
+static struct modules *modules;
+static struct libc libc;
+static struct malloc_roots roots;
+
+static void look_at(pid_t pid)
+{
+	no_error(process_open(pid, &process));
+	no_error(maps_read(pid, &maps));
+	no_error(modules_load(process, &maps, &modules));
+	no_error(libc_find(modules, &process->memory, &libc));
+	no_error(libc_find_roots(&libc, &process->memory, &roots));
+}
+
+static int teardown(void **state)
+{
+	modules_destroy(modules);
+	modules = NULL;
+	maps_deinit(&maps);
+	maps = (struct maps){ 0 };
+	process_close(process);
+	process = NULL;
+	return spawn_teardown(state);
+}
+
+static void test_as_in_table(void **state)
+{
+	struct glibc_layout layout;
+
+	(void)state;
+	look_at(getpid());
+	const struct glibc_layout *row = glibc_layout_find(&libc.traits);
+	assert_non_null(row);
+	no_error(libc_dwarf_layout(&libc, &layout));
+	assert_string_equal(layout.name, "dwarf");
+	assert_int_equal(layout.first_version, libc.traits.version);
+	const char *difference = glibc_layout_difference(row, &layout);
+	if (difference)
+		fail_msg("DWARF and row %s of the table differ in %s", row->name, difference);
+	/* The sizes are not DWARF's, but those of the symbols. */
+	assert_int_equal(layout.malloc_state.size, libc.traits.malloc_state_size);
+	assert_int_equal(layout.malloc_par.size, libc.traits.malloc_par_size);
+}
+
+/* Types show all but the version's own secret; without that it must not be guessed wrong. */
+static void test_without_version(void **state)
+{
+	struct glibc_layout with, without;
+
+	(void)state;
+	look_at(getpid());
+	no_error(libc_dwarf_layout(&libc, &with));
+	libc.traits.version = 0;
+	struct memtool_error *error = libc_dwarf_layout(&libc, &without);
+	if (with.malloc_par.hp_pagesize != GLIBC_ABSENT) {
+		no_error(error);
+		assert_null(glibc_layout_difference(&with, &without));
+		return;
+	}
+	assert_non_null(error);
+	assert_int_equal(error->code, MEMTOOL_ERROR_UNSUPPORTED);
+	memtool_error_destroy(error);
+}
+
+/* Distributions ship libc.a without debug information. */
+static void test_static_has_none(void **state)
+{
+	struct spawned *child = spawn_program(spawn_path("tests/fixtures/idle-static"));
+	struct glibc_layout layout = { .name = "untouched" };
+
+	(void)state;
+	spawn_expect(child, "ready");
+	look_at(child->pid);
+	struct memtool_error *error = libc_dwarf_layout(&libc, &layout);
+	assert_non_null(error);
+	assert_int_equal(error->code, MEMTOOL_ERROR_NO_SYMBOLS);
+	assert_non_null(strstr(error->message, "--layout=table"));
+	assert_string_equal(layout.name, "untouched");
+	memtool_error_destroy(error);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_as_in_table, teardown),
+		cmocka_unit_test_teardown(test_without_version, teardown),
+		cmocka_unit_test_teardown(test_static_has_none, teardown),
+	};
+
+	spawn_watchdog(120);
+	return cmocka_run_group_tests_name("DWARF layout", tests, NULL, NULL);
+}
