@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the benchmarks share: targets, runs of memtool, medians. Every figure is a ratio of two
+ * things measured in turns in one run, since the machine is neither idle nor always the same.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define BENCH_RUNS_MAX 101
+
+/* Ends the program with a message. */
+void bench_fail(const char *format, ...)
+	__attribute__((__format__(__printf__, 1, 2), __noreturn__));
+
+double bench_now_ms(void);
+
+/* Sorts values. */
+double bench_median(double *values, size_t count);
+
+struct bench_target {
+	pid_t pid;
+	int input; /* it ends when this is closed */
+};
+
+/* Starts a program and waits until it has written a line. */
+struct bench_target bench_target_start(char *const *argv);
+void bench_target_end(struct bench_target *target);
+
+struct bench_run {
+	double wall_ms; /* from fork to exit */
+	double peak_kib; /* of its memory */
+	size_t output_bytes;
+	char *output; /* NUL-terminated; what did not fit is dropped */
+};
+
+/* Runs a program to its end and takes in what it prints; output has keep bytes. */
+void bench_run(char *const *argv, char *output, size_t keep, struct bench_run *ret);
+
+/* The number behind "name": in a JSON text. */
+double bench_json_number(const char *json, const char *name);
+
+#endif
