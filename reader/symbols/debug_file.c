@@ -106,7 +106,7 @@ static bool find_by_link(const struct module *module, pid_t pid, const struct el
 }
 
 /* libdwfl loads libdebuginfod by itself, if it is installed. */
-static bool ask_debuginfod(const struct module *module, struct elf_file *ret)
+bool debug_file_fetch(const struct module *module, struct elf_file *ret)
 {
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = dwfl_build_id_find_elf,
@@ -136,6 +136,5 @@ static bool ask_debuginfod(const struct module *module, struct elf_file *ret)
 bool debug_file_find(const struct module *module, pid_t pid, const struct elf_file *file,
 		     struct elf_file *ret)
 {
-	return find_by_build_id(module, pid, ret) || find_by_link(module, pid, file, ret) ||
-	       ask_debuginfod(module, ret);
+	return find_by_build_id(module, pid, ret) || find_by_link(module, pid, file, ret);
 }

@@ -12,11 +12,11 @@
 #include "symbols/elf_file.h"
 #include "symbols/module.h"
 
-/*
- * By build-id, by the .gnu_debuglink of file (which may be none), then from debuginfod; the last
- * may take the time of a download. False if there is none.
- */
+/* By build-id, then by the .gnu_debuglink of file (which may be none). False if there is none. */
 bool debug_file_find(const struct module *module, pid_t pid, const struct elf_file *file,
 		     struct elf_file *ret);
+
+/* From debuginfod, where DEBUGINFOD_URLS is set; may take the time of a download. */
+bool debug_file_fetch(const struct module *module, struct elf_file *ret);
 
 #endif

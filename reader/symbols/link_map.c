@@ -68,3 +68,23 @@ struct memtool_error *link_map_first(const struct modules *modules, struct memor
 		*ret = found;
 	return error;
 }
+
+struct memtool_error *link_map_of(const struct modules *modules, struct memory *memory,
+				  const struct module *module, uint64_t *ret)
+{
+	struct link_map map = { 0 };
+	uint64_t at = 0;
+	struct memtool_error *error = NULL;
+
+	if (range_size(module->dynamic))
+		error = find_list(modules, memory, &at);
+	for (size_t i = 0; !error && at; i++) {
+		error = read_struct(memory, at, &map, sizeof(map));
+		if (error || (uintptr_t)map.l_ld == module->dynamic.start)
+			break;
+		at = i < LIST_MAX ? (uintptr_t)map.l_next : 0;
+	}
+	if (!error)
+		*ret = at;
+	return error;
+}

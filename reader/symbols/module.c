@@ -5,6 +5,7 @@
 #include "symbols/dynamic.h"
 #include "symbols/elf_image.h"
 #include "symbols/module_files.h"
+#include "symbols/symbol_at.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@ static void module_destroy(struct module *module)
 {
 	if (!module)
 		return;
+	symbol_cache_destroy(module->symbols);
 	module_files_destroy(module->files);
 	free(module);
 }

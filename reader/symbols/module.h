@@ -29,6 +29,8 @@
 
 #define BUILD_ID_MAX 64
 
+struct symbol_cache;
+
 struct module {
 	const char *name; /* path as in /proc/PID/maps */
 	struct range range; /* from its first mapping to its last */
@@ -43,6 +45,7 @@ struct module {
 	/* PT_DYNAMIC, as runtime addresses; empty in a static executable that is not PIE. */
 	struct range dynamic;
 	struct module_files *files; /* what is open of it; the room's own */
+	struct symbol_cache *symbols; /* by address, once asked for (symbols/symbol_at.h) */
 };
 
 struct modules {
@@ -75,6 +78,17 @@ struct module_symbol {
  */
 struct memtool_error *module_find_symbol(struct module *module, const char *name, bool *ret_found,
 					 struct module_symbol *ret);
+
+/* Where a module's symbols are, by its own file and an installed debug file. */
+struct module_tables {
+	bool file; /* the module's file could be had */
+	bool symtab; /* it has a .symtab */
+	bool dynsym;
+	char *debug_path; /* of a debug file with a .symtab, as we see it, or NULL; to be freed */
+};
+
+/* Looks for the debug file only where the file has no .symtab, and never at debuginfod. */
+struct memtool_error *module_find_tables(struct module *module, struct module_tables *ret);
 
 /* Whether a .symtab of the module (its file's or its debug file's) could be had. */
 struct memtool_error *module_has_symtab(struct module *module, bool *ret);

@@ -14,7 +14,8 @@ struct module_files {
 	struct elf_file file;
 	struct elf_file debug;
 	bool file_tried;
-	bool debug_tried;
+	bool debug_tried; /* among what is installed */
+	bool debug_asked; /* debuginfod */
 };
 
 struct module_files *module_files_create(pid_t pid, const struct mapping *mapping)
@@ -112,7 +113,7 @@ const struct elf_file *module_file(struct module *module)
 	return files->file.elf ? &files->file : NULL;
 }
 
-const struct elf_file *module_debug_file(struct module *module)
+const struct elf_file *module_installed_debug_file(struct module *module)
 {
 	struct module_files *files = module->files;
 
@@ -120,6 +121,17 @@ const struct elf_file *module_debug_file(struct module *module)
 		module_file(module);
 		files->debug_tried = true;
 		debug_file_find(module, files->pid, &files->file, &files->debug);
+	}
+	return files->debug.elf ? &files->debug : NULL;
+}
+
+const struct elf_file *module_debug_file(struct module *module)
+{
+	struct module_files *files = module->files;
+
+	if (!module_installed_debug_file(module) && !files->debug_asked) {
+		files->debug_asked = true;
+		debug_file_fetch(module, &files->debug);
 	}
 	return files->debug.elf ? &files->debug : NULL;
 }

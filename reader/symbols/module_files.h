@@ -21,7 +21,10 @@ void module_files_destroy(struct module_files *files);
 /* The file that is mapped, or NULL. */
 const struct elf_file *module_file(struct module *module);
 
-/* Its debug file, or NULL. */
+/* Its debug file where one is installed, or NULL. */
+const struct elf_file *module_installed_debug_file(struct module *module);
+
+/* Its debug file, or NULL; may take the time of a download. */
 const struct elf_file *module_debug_file(struct module *module);
 
 #endif

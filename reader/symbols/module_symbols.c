@@ -3,6 +3,10 @@
 
 #include "symbols/module_files.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
 struct module_symbol module_symbol(const struct module *module, const Elf64_Sym *symbol)
 {
 	bool tls = ELF64_ST_TYPE(symbol->st_info) == STT_TLS;
@@ -33,6 +37,37 @@ struct memtool_error *module_find_symbol(struct module *module, const char *name
 		*ret = module_symbol(module, &query.symbol);
 	*ret_found = query.rank != SYMBOL_NOT_FOUND;
 	return NULL;
+}
+
+/* The kernel knows by what path a descriptor was opened. */
+static struct memtool_error *path_of(const struct elf_file *file, char **ret)
+{
+	char link[64], path[PATH_MAX];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
+	ssize_t length = readlink(link, path, sizeof(path) - 1);
+	path[length > 0 ? length : 0] = '\0';
+	*ret = strdup(path);
+	return *ret ? NULL : memtool_error_no_memory;
+}
+
+struct memtool_error *module_find_tables(struct module *module, struct module_tables *ret)
+{
+	const struct elf_file *file = module_file(module), *debug = NULL;
+	struct memtool_error *error = NULL;
+	struct module_tables tables = {
+		.file = file != NULL,
+		.symtab = file && symtab_exists(file, SHT_SYMTAB),
+		.dynsym = file && symtab_exists(file, SHT_DYNSYM),
+	};
+
+	if (!tables.symtab)
+		debug = module_installed_debug_file(module);
+	if (debug && symtab_exists(debug, SHT_SYMTAB))
+		error = path_of(debug, &tables.debug_path);
+	if (!error)
+		*ret = tables;
+	return error;
 }
 
 struct memtool_error *module_has_symtab(struct module *module, bool *ret)

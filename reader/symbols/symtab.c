@@ -9,14 +9,6 @@
 
 #define VERSION_HIDDEN 0x8000 /* in .gnu.version: not the default version */
 
-struct table {
-	const Elf64_Sym *symbols;
-	size_t count;
-	const char *strings;
-	size_t strings_size;
-	const Elf64_Half *versions; /* one a symbol, or NULL */
-};
-
 static Elf_Scn *find_section(Elf *elf, Elf64_Word type, GElf_Shdr *ret)
 {
 	Elf_Scn *section = NULL;
@@ -43,9 +35,10 @@ static const void *section_data(Elf_Scn *section, size_t *ret_size)
 	return data->d_buf;
 }
 
-static bool table_load(Elf *elf, Elf64_Word type, struct table *ret)
+bool symtab_load(const struct elf_file *file, Elf64_Word type, struct symtab *ret)
 {
-	struct table table = { 0 };
+	struct symtab table = { 0 };
+	Elf *elf = file->elf;
 	GElf_Shdr header, versions;
 	size_t size;
 
@@ -68,11 +61,38 @@ static bool table_load(Elf *elf, Elf64_Word type, struct table *ret)
 	return true;
 }
 
+bool symtab_version_definitions(const struct elf_file *file, struct symtab_section *ret)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = find_section(file->elf, SHT_GNU_verdef, &header);
+
+	ret->bytes = section_data(section, &ret->size);
+	if (!ret->bytes)
+		return false;
+	ret->strings = section_data(elf_getscn(file->elf, header.sh_link), &ret->strings_size);
+	return ret->strings != NULL;
+}
+
+const char *symtab_name(const struct symtab *table, const Elf64_Sym *symbol, size_t max,
+			size_t *ret_length)
+{
+	if (symbol->st_name == 0 || symbol->st_name >= table->strings_size)
+		return NULL;
+	const char *name = table->strings + symbol->st_name;
+	size_t left = table->strings_size - symbol->st_name;
+	size_t length = strnlen(name, left < max ? left : max);
+	/* In .symtab the linker writes a version behind the name. */
+	const char *version = memchr(name, '@', length);
+
+	*ret_length = version ? (size_t)(version - name) : length;
+	return *ret_length ? name : NULL;
+}
+
 /*
  * The part of the symbol's name behind the wanted one, or NULL if it begins otherwise. The last
  * string may lack its NUL. name is not empty.
  */
-static const char *match_name(const struct table *table, const Elf64_Sym *symbol, const char *name,
+static const char *match_name(const struct symtab *table, const Elf64_Sym *symbol, const char *name,
 			      size_t *ret_rest)
 {
 	/* Most names differ in the first letter: that is tried before anything else. */
@@ -87,7 +107,7 @@ static const char *match_name(const struct table *table, const Elf64_Sym *symbol
 	return table->strings + symbol->st_name + length;
 }
 
-static bool is_named(const struct table *table, const Elf64_Sym *symbol, const char *name)
+static bool is_named(const struct symtab *table, const Elf64_Sym *symbol, const char *name)
 {
 	size_t rest;
 	const char *tail = match_name(table, symbol, name, &rest);
@@ -96,7 +116,7 @@ static bool is_named(const struct table *table, const Elf64_Sym *symbol, const c
 }
 
 /* source_file is the STT_FILE symbol that the local symbols here belong to, or NULL. */
-static enum symbol_rank rank_symbol(const struct table *table, size_t index,
+static enum symbol_rank rank_symbol(const struct symtab *table, size_t index,
 				    const Elf64_Sym *source_file, const struct symbol_query *query)
 {
 	const Elf64_Sym *symbol = &table->symbols[index];
@@ -119,13 +139,23 @@ static enum symbol_rank rank_symbol(const struct table *table, size_t index,
 	return SYMBOL_LOCAL;
 }
 
+bool symtab_is_old_version(const struct symtab *table, size_t index, const char *name,
+			   size_t length)
+{
+	if (table->versions && (table->versions[index] & VERSION_HIDDEN))
+		return true;
+	/* "@@" stands before the default version. */
+	return name + length + 1 < table->strings + table->strings_size && name[length] == '@' &&
+	       name[length + 1] != '@';
+}
+
 bool symtab_search(const struct elf_file *file, Elf64_Word section_type,
 		   struct symbol_query *queries, size_t count)
 {
 	const Elf64_Sym *source_file = NULL;
-	struct table table;
+	struct symtab table;
 
-	if (!table_load(file->elf, section_type, &table))
+	if (!symtab_load(file, section_type, &table))
 		return false;
 	for (size_t i = 0; i < table.count; i++) {
 		const Elf64_Sym *symbol = &table.symbols[i];

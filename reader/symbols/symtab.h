@@ -28,6 +28,45 @@ enum symbol_rank {
 	SYMBOL_LOCAL_OF_FILE, /* local, and of the source file that was asked for */
 };
 
+/*
+ * A table of one file, and the strings it names. Points into what libelf holds of the file: valid as
+ * long as that is open.
+ */
+struct symtab {
+	const Elf64_Sym *symbols;
+	size_t count;
+	const char *strings;
+	size_t strings_size;
+	const Elf64_Half *versions; /* one a symbol, or NULL */
+};
+
+/* The table of section_type (SHT_SYMTAB or SHT_DYNSYM); false if the file has no such one. */
+bool symtab_load(const struct elf_file *file, Elf64_Word section_type, struct symtab *ret);
+
+/*
+ * The name of a symbol without its version, and its length, of which no more than max is looked at.
+ * NULL where it has none, or one that lies outside of the strings.
+ */
+const char *symtab_name(const struct symtab *table, const Elf64_Sym *symbol, size_t max,
+			size_t *ret_length);
+
+/*
+ * Whether symbols[index] has a version that is not the default one of its name, which is what
+ * symtab_name() gave.
+ */
+bool symtab_is_old_version(const struct symtab *table, size_t index, const char *name,
+			   size_t length);
+
+/* The definitions of versions (SHT_GNU_verdef), and the strings they name. */
+struct symtab_section {
+	const char *bytes;
+	size_t size;
+	const char *strings;
+	size_t strings_size;
+};
+
+bool symtab_version_definitions(const struct elf_file *file, struct symtab_section *ret);
+
 struct symbol_query {
 	const char *name; /* not empty */
 	const char *source_file; /* as in STT_FILE; NULL: no matter which */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/thread_list.h"
 
-#include <string.h>
+#include "symbols/thread_db.h"
 
 /* As many as the kernel can have (PID_MAX_LIMIT). */
 #define THREADS_MAX (UINT32_C(4) << 20)
@@ -12,56 +12,15 @@ struct thread_offsets {
 	uint64_t heads[2]; /* addresses of _dl_stack_used and _dl_stack_user */
 };
 
-/* The executable or the dynamic linker: whichever holds ld.so's variables. */
-static struct module *find_linker(const struct modules *modules, const struct libc *libc)
-{
-	if (libc->module->executable)
-		return libc->module;
-	for (size_t i = 0; i < modules->count; i++) {
-		const char *slash = strrchr(modules->data[i]->name, '/');
-		const char *name = slash ? slash + 1 : modules->data[i]->name;
-		if (strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.", 3) == 0)
-			return modules->data[i];
-	}
-	return NULL;
-}
-
-static struct memtool_error *no_lists(void)
-{
-	return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
-				    "this glibc does not tell where its list of threads is");
-}
-
-static struct memtool_error *find_symbol(struct module *module, const char *name, uint64_t *ret)
-{
-	struct module_symbol symbol;
-	bool found;
-
-	struct memtool_error *error = module_find_symbol(module, name, &found, &symbol);
-	if (error)
-		return error;
-	if (!found)
-		return no_lists();
-	*ret = symbol.address;
-	return NULL;
-}
-
-/* A field's offset out of its descriptor: { size in bits, elements, offset }, 32 bits each. */
 static struct memtool_error *read_offset(struct module *module, struct memory *memory,
 					 const char *name, uint64_t *ret)
 {
-	uint32_t descriptor[3];
-	uint64_t address;
+	struct thread_db_field field;
+	struct memtool_error *error = thread_db_field(module, memory, name, &field);
 
-	struct memtool_error *error = find_symbol(module, name, &address);
 	if (!error)
-		error = memory_read(memory, address, descriptor, sizeof(descriptor), name);
-	if (error)
-		return error;
-	if (descriptor[2] > 64 << 10)
-		return no_lists();
-	*ret = descriptor[2];
-	return NULL;
+		*ret = field.offset;
+	return error;
 }
 
 static struct memtool_error *find_offsets(const struct libc *libc, const struct modules *modules,
@@ -70,21 +29,23 @@ static struct memtool_error *find_offsets(const struct libc *libc, const struct 
 	static const char *const fields[] = { "_thread_db_rtld_global__dl_stack_used",
 					      "_thread_db_rtld_global__dl_stack_user" };
 	static const char *const variables[] = { "_dl_stack_used", "_dl_stack_user" };
-	struct module *linker = find_linker(modules, libc);
+	struct module *linker = thread_db_linker(modules, libc->module);
 	uint64_t global = 0, offset = 0;
 
 	if (!linker)
-		return no_lists();
+		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+					    "no ld.so is among the modules, so where glibc's list "
+					    "of threads is cannot be told");
 	struct memtool_error *error =
 		read_offset(libc->module, memory, "_thread_db_pthread_list", &ret->list);
 	if (!error)
 		error = read_offset(libc->module, memory, "_thread_db_pthread_tid", &ret->tid);
 	/* In a static executable the members of _rtld_global are variables of their own. */
 	if (!error && linker != libc->module)
-		error = find_symbol(linker, "_rtld_global", &global);
+		error = thread_db_symbol(linker, "_rtld_global", &global);
 	for (size_t i = 0; i < 2 && !error; i++) {
 		if (linker == libc->module) {
-			error = find_symbol(linker, variables[i], &ret->heads[i]);
+			error = thread_db_symbol(linker, variables[i], &ret->heads[i]);
 		} else {
 			error = read_offset(libc->module, memory, fields[i], &offset);
 			ret->heads[i] = global + offset;

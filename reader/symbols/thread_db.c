@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbols/thread_db.h"
+
+#include <string.h>
+
+#define OFFSET_MAX (64 << 10)
+
+struct module *thread_db_linker(const struct modules *modules, struct module *libc)
+{
+	if (libc->executable)
+		return libc;
+	for (size_t i = 0; i < modules->count; i++) {
+		const char *slash = strrchr(modules->data[i]->name, '/');
+		const char *name = slash ? slash + 1 : modules->data[i]->name;
+		if (strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.", 3) == 0)
+			return modules->data[i];
+	}
+	return NULL;
+}
+
+static struct memtool_error *not_told(const char *name)
+{
+	return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+				    "this glibc does not tell debuggers of its threads: there is "
+				    "no %s",
+				    name);
+}
+
+struct memtool_error *thread_db_symbol(struct module *module, const char *name, uint64_t *ret)
+{
+	struct module_symbol symbol;
+	bool found;
+
+	struct memtool_error *error = module_find_symbol(module, name, &found, &symbol);
+	if (error)
+		return error;
+	if (!found)
+		return not_told(name);
+	*ret = symbol.address;
+	return NULL;
+}
+
+struct memtool_error *thread_db_field(struct module *module, struct memory *memory,
+				      const char *name, struct thread_db_field *ret)
+{
+	struct thread_db_field field;
+	uint64_t address;
+
+	struct memtool_error *error = thread_db_symbol(module, name, &address);
+	if (!error)
+		error = memory_read(memory, address, &field, sizeof(field), name);
+	if (error)
+		return error;
+	if (field.offset > OFFSET_MAX)
+		return not_told(name);
+	*ret = field;
+	return NULL;
+}
+
+struct memtool_error *thread_db_word(struct module *module, struct memory *memory, const char *name,
+				     uint32_t *ret)
+{
+	uint64_t address;
+	uint32_t word;
+
+	struct memtool_error *error = thread_db_symbol(module, name, &address);
+	if (!error)
+		error = memory_read(memory, address, &word, sizeof(word), name);
+	if (error)
+		return error;
+	if (word > OFFSET_MAX)
+		return not_told(name);
+	*ret = word;
+	return NULL;
+}
