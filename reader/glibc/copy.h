@@ -11,6 +11,7 @@
 #define GLIBC_COPY_H
 
 #include "glibc/heap.h"
+#include "glibc/progress.h"
 #include "glibc/read.h"
 #include "support/array.h"
 #include "support/error.h"
@@ -64,6 +65,7 @@ DEFINE_ARRAY(range_array, struct range)
 
 struct heap_copy {
 	struct memory *memory; /* NULL once the reading is over */
+	struct progress_memory counted; /* what memory is, if somebody wants to know */
 	const struct glibc_layout *layout; /* heap->layout */
 	const struct range *anonymous;
 	size_t anonymous_count;

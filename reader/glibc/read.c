@@ -64,6 +64,10 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	copy->anonymous = source->anonymous;
 	copy->anonymous_count = source->anonymous_count;
 	copy->live = source->live;
+	copy->counted = progress_memory(source->memory, &copy->chunks.count, source->progress,
+					source->progress_context);
+	if (source->progress)
+		copy->memory = &copy->counted.memory;
 
 	struct memtool_error *error = copy_roots(source->roots, &copy->heap->roots);
 	if (!error)
@@ -74,6 +78,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 		error = copy_threads(copy);
 	if (!error)
 		error = copy_segments(copy);
+	for (size_t i = 0; !error && i < copy->segments.count; i++)
+		copy->counted.progress.bytes_total += range_size(copy->segments.data[i].range);
 	if (!error)
 		error = copy_mmapped(copy);
 	if (!error)

@@ -9,12 +9,13 @@
  *
  * Knows struct memory and struct glibc_layout; neither processes nor ELF. All that is read is taken
  * for hostile: every size, count and link is bounded, and what does not fit becomes a finding of
- * the audit, not an error. An error is for what leaves nothing to tell: no memory, target gone.
+ * the audit, not an error. An error is for what leaves nothing to tell: no memory, target gone, interrupted.
  */
 #ifndef GLIBC_READ_H
 #define GLIBC_READ_H
 
 #include "glibc/heap.h"
+#include "memtool.h"
 #include "support/error.h"
 #include "target/memory.h"
 
@@ -35,6 +36,9 @@ struct heap_source {
 	 * segment, a few times; what stays torn is for the audit to tell.
 	 */
 	bool live;
+	/* Called every few MiB that were read, if not NULL; see memtool.h. */
+	memtool_progress_fn progress;
+	void *progress_context;
 };
 
 /* Reads; source need not outlive the call. */

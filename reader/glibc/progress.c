@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "glibc/progress.h"
+
+/* Between two calls of the function; some 0.3 ms of reading. */
+#define INTERVAL (UINT64_C(2) << 20)
+
+static struct memtool_error *read_counted(struct memory *memory, uint64_t address, void *buffer,
+					  size_t length, size_t *ret)
+{
+	struct progress_memory *self = (struct progress_memory *)memory;
+	struct memtool_error *error = memory_read_some(self->inner, address, buffer, length, ret);
+
+	if (error)
+		return error;
+	self->progress.bytes_read += *ret;
+	if (self->progress.bytes_read - self->told < INTERVAL)
+		return NULL;
+	self->told = self->progress.bytes_read;
+	self->progress.chunks = *self->chunk_count;
+	return self->function(self->context, &self->progress)
+		       ? NULL
+		       : memtool_error_create(MEMTOOL_ERROR_INTERRUPTED, "interrupted");
+}
+
+struct progress_memory progress_memory(struct memory *inner, const size_t *chunk_count,
+				       memtool_progress_fn function, void *context)
+{
+	static const struct memory_ops ops = { .read = read_counted };
+
+	return (struct progress_memory){
+		.memory = { &ops },
+		.inner = inner,
+		.chunk_count = chunk_count,
+		.function = function,
+		.context = context,
+	};
+}
