@@ -55,8 +55,8 @@ static void name_libc(struct session *session)
 	}
 }
 
-struct memtool_error *session_open(pid_t pid, const struct session_options *options,
-				   struct session **ret)
+struct memtool_error *session_attach(pid_t pid, const struct session_options *options,
+				     struct session **ret)
 {
 	_cleanup_session_ struct session *session = calloc(1, sizeof(*session));
 	if (!session)
@@ -66,14 +66,69 @@ struct memtool_error *session_open(pid_t pid, const struct session_options *opti
 	struct memtool_error *error = process_open(pid, &session->process);
 	if (!error)
 		error = maps_read(session->process->pid, &session->maps);
+	if (error)
+		return error;
+	*ret = no_cleanup_ptr(session);
+	return NULL;
+}
+
+struct memtool_error *session_locate(struct session *session)
+{
+	if (session->located)
+		return NULL;
+	struct memtool_error *error = session_find_roots(session);
 	if (!error)
-		error = session_find_roots(session);
-	if (!error)
-		error = find_layout(session, options->layout);
+		error = find_layout(session, session->options.layout);
 	if (error)
 		return error;
 	name_libc(session);
+	session->located = true;
+	return NULL;
+}
+
+struct memtool_error *session_open(pid_t pid, const struct session_options *options,
+				   struct session **ret)
+{
+	_cleanup_session_ struct session *session = NULL;
+
+	struct memtool_error *error = session_attach(pid, options, &session);
+	if (!error)
+		error = session_locate(session);
+	if (error)
+		return error;
 	*ret = no_cleanup_ptr(session);
+	return NULL;
+}
+
+/* All that was found out, but for the process. */
+static void forget(struct session *session)
+{
+	if (session->inventory)
+		inventory_deinit(session->inventory);
+	free(session->inventory);
+	session->inventory = NULL;
+	memtool_error_destroy(session->inventory_error);
+	session->inventory_error = NULL;
+	modules_destroy(session->modules);
+	session->modules = NULL;
+	session->libc = (struct libc){ 0 };
+	session->libc_name = NULL;
+	session->roots = (struct malloc_roots){ 0 };
+	session->located = false;
+}
+
+struct memtool_error *session_refresh(struct session *session)
+{
+	struct maps maps;
+	struct memtool_error *error = process_check(session->process);
+
+	if (!error)
+		error = maps_read(session->process->pid, &maps);
+	if (error)
+		return error;
+	forget(session);
+	maps_deinit(&session->maps);
+	session->maps = maps;
 	return NULL;
 }
 
@@ -81,11 +136,7 @@ void session_close(struct session *session)
 {
 	if (!session)
 		return;
-	if (session->inventory)
-		inventory_deinit(session->inventory);
-	free(session->inventory);
-	memtool_error_destroy(session->inventory_error);
-	modules_destroy(session->modules);
+	forget(session);
 	maps_deinit(&session->maps);
 	process_close(session->process);
 	free(session);

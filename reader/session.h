@@ -17,6 +17,8 @@
 #include "target/maps.h"
 #include "target/process.h"
 
+struct stop;
+
 enum layout_source { LAYOUT_AUTO, LAYOUT_TABLE, LAYOUT_DWARF };
 
 /* "table", as in --layout and in output. */
@@ -27,6 +29,9 @@ struct session_options {
 	enum layout_source layout;
 	/* Reads while the target runs: no thread is stopped, and nothing is asked of ptrace. */
 	bool no_stop;
+	/* Of heap_source in glibc/read.h. */
+	memtool_progress_fn progress;
+	void *progress_context;
 };
 
 struct session {
@@ -45,14 +50,40 @@ struct session {
 	struct malloc_roots roots; /* without threads */
 	struct glibc_layout layout;
 	enum layout_source layout_source; /* not LAYOUT_AUTO: where layout came from */
+	bool located; /* all from libc_name on is known */
 };
 
+/* The process alone, whatever its malloc is. */
+struct memtool_error *session_attach(pid_t pid, const struct session_options *options,
+				     struct session **ret);
+
+/* Finds glibc's malloc in it: roots and layout. Does nothing if that was done already. */
+struct memtool_error *session_locate(struct session *session);
+
+/* Both. */
 struct memtool_error *session_open(pid_t pid, const struct session_options *options,
 				   struct session **ret);
+
+/* The modules mapped when the session was opened, or last refreshed; loaded when first asked for. */
+struct memtool_error *session_load_modules(struct session *session);
+
+/* Looks anew at the mappings, and forgets all that was found by them. */
+struct memtool_error *session_refresh(struct session *session);
 
 /* *ret_stopped_ns is how long the target stood still, if at all. It runs on when this returns. */
 struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
 					uint64_t *ret_stopped_ns);
+
+/* The same of a target that stop holds, and which is held when this returns, too. */
+struct memtool_error *session_read_held(struct session *session, const struct stop *stop,
+					struct heap **ret);
+
+/*
+ * fs_base of a thread: out of its registers if stop, which may be NULL, holds the target; else as the
+ * agent's page or glibc's own list of threads has it. MEMTOOL_ERROR_UNSUPPORTED if nothing tells.
+ */
+struct memtool_error *session_thread_pointer(struct session *session, const struct stop *stop,
+					     pid_t tid, uint64_t *ret);
 
 /* NULL is fine. */
 void session_close(struct session *session);

@@ -133,6 +133,54 @@ static struct memtool_error *list_known(struct session *session, struct listed_t
 	return error;
 }
 
+static struct memtool_error *no_thread_pointer(pid_t tid)
+{
+	return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+				    "the thread pointer of thread %d is not known", (int)tid);
+}
+
+static struct memtool_error *held_thread_pointer(const struct stop *stop, pid_t tid, uint64_t *ret)
+{
+	size_t count;
+	const struct stopped_thread *threads = stop_list(stop, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (threads[i].tid == tid && threads[i].fs_base) {
+			*ret = threads[i].fs_base;
+			return NULL;
+		}
+	}
+	return no_thread_pointer(tid);
+}
+
+struct memtool_error *session_thread_pointer(struct session *session, const struct stop *stop,
+					     pid_t tid, uint64_t *ret)
+{
+	_cleanup_(listed_threads_deinit) struct listed_threads known = { 0 };
+	enum root_source source;
+	pid_t namespace_tid;
+
+	if (stop)
+		return held_thread_pointer(stop, tid, ret);
+	struct memtool_error *error = session_load_libc(session);
+	/* No glibc, no list. */
+	if (memtool_error_catch(&error, MEMTOOL_ERROR_NOT_GLIBC))
+		return no_thread_pointer(tid);
+	if (!error)
+		error = task_namespace_pid(tid, &namespace_tid);
+	if (!error)
+		error = list_known(session, &known, &source);
+	if (error)
+		return error;
+	for (size_t i = 0; i < known.count; i++) {
+		if (known.data[i].tid == namespace_tid) {
+			*ret = known.data[i].fs_base;
+			return NULL;
+		}
+	}
+	return no_thread_pointer(tid);
+}
+
 /* The threads there are just now; fs_base is 0 and not known of those that nothing tells of. */
 static struct memtool_error *list_running_threads(struct session *session, struct root_threads *ret)
 {
@@ -194,8 +242,19 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 		.anonymous = anonymous.data,
 		.anonymous_count = anonymous.count,
 		.live = !stop,
+		.progress = session->options.progress,
+		.progress_context = session->options.progress_context,
 	};
 	return heap_copy(&source, ret);
+}
+
+struct memtool_error *session_read_held(struct session *session, const struct stop *stop,
+					struct heap **ret)
+{
+	struct heap_copy *copy;
+	struct memtool_error *error = copy_heap(session, stop, &copy);
+
+	return error ? error : heap_finish(copy, ret);
 }
 
 static struct memtool_error *read_stopped(struct session *session, struct heap **ret,

@@ -52,15 +52,17 @@ static void take_inventory(struct session *session)
 	session->libc.version[sizeof(session->libc.version) - 1] = '\0';
 }
 
+struct memtool_error *session_load_modules(struct session *session)
+{
+	return session->modules ? NULL
+				: modules_load(session->process, &session->maps, &session->modules);
+}
+
 struct memtool_error *session_load_libc(struct session *session)
 {
-	struct memtool_error *error = NULL;
-
 	if (session->libc.module)
 		return NULL;
-	/* They are there already if the libc was looked for in vain before. */
-	if (!session->modules)
-		error = modules_load(session->process, &session->maps, &session->modules);
+	struct memtool_error *error = session_load_modules(session);
 	if (!error)
 		error = libc_find(session->modules, &session->process->memory, &session->libc);
 	return error;
