@@ -9,29 +9,16 @@
  *
  * The message is one line for a person, without a trailing period or newline: what failed, why,
  * and, where there is one, the remedy. It is complete: errno text and path are already in it, the
- * fields beside it are for programs. Nothing in this library prints it.
+ * fields beside it are for programs. Nothing in this library prints it. The codes are in memtool.h.
  */
 #ifndef SUPPORT_ERROR_H
 #define SUPPORT_ERROR_H
 
+#include "memtool.h"
 #include "support/cleanup.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum memtool_error_code {
-	MEMTOOL_ERROR_NO_MEMORY, /* this process, not the target, ran out of memory */
-	MEMTOOL_ERROR_OS, /* a system call failed: see errnum */
-	MEMTOOL_ERROR_FAULT, /* memory of the target could not be read: see address */
-	MEMTOOL_ERROR_NO_PROCESS, /* there is no such process, or it ended meanwhile */
-	MEMTOOL_ERROR_NOT_PERMITTED, /* the kernel does not let us look at it */
-	MEMTOOL_ERROR_UNSUPPORTED, /* a process or file of a kind that memtool does not read */
-	MEMTOOL_ERROR_NOT_GLIBC, /* no glibc malloc in the process */
-	MEMTOOL_ERROR_NO_SYMBOLS, /* glibc is there, but not its symbols */
-	MEMTOOL_ERROR_CORRUPT, /* what was read contradicts itself */
-	MEMTOOL_ERROR_INTERRUPTED, /* the caller asked to stop */
-	MEMTOOL_ERROR_INVALID, /* an argument makes no sense */
-};
 
 struct memtool_error {
 	enum memtool_error_code code;
