@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is measured: a process with COUNT chunks of about 190 bytes, every twentieth freed again.
- * Prints "ready", and ends when standard input does.
+ * heap COUNT [MIN MAX]
+ *
+ * What is measured: a process with COUNT blocks of MIN to MAX bytes (24 to 351: chunks of about 190
+ * bytes), every twentieth freed again. Prints "ready", and ends when standard input does.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -21,13 +23,15 @@ static uint64_t next_random(void)
 int main(int argc, char **argv)
 {
 	size_t count = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
+	size_t least = argc > 3 ? strtoul(argv[2], NULL, 0) : 24;
+	size_t most = argc > 3 ? strtoul(argv[3], NULL, 0) : 351;
 	char **blocks = calloc(count + 1, sizeof(*blocks));
 	char end;
 
-	if (!blocks)
+	if (!blocks || most < least)
 		return 1;
 	for (size_t i = 0; i < count; i++) {
-		size_t size = 24 + next_random() % 328;
+		size_t size = least + next_random() % (most - least + 1);
 		blocks[i] = malloc(size);
 		if (!blocks[i])
 			return 1;

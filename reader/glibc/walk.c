@@ -27,6 +27,11 @@
 /* How often a segment of a running target is walked before it is left torn. */
 #define LIVE_ATTEMPTS 5
 #define SEARCH_PIECE  (UINT64_C(64) << 10)
+/*
+ * From this average size of the last chunks on, it is cheaper to read the page of each header than
+ * all that lies in between: a read of one page costs as much as copying some 16 KiB.
+ */
+#define SPARSE_SIZE (UINT64_C(16) << 10)
 
 struct walk {
 	struct heap_copy *copy;
@@ -40,6 +45,7 @@ struct walk {
 	uint64_t top; /* 0 if it lies elsewhere */
 
 	uint64_t arena_bit; /* NON_MAIN_ARENA as chunks in use have it there */
+	uint64_t average; /* size of the last few chunks */
 
 	/* The chunk that the next header settles; size 0 for none. */
 	struct {
@@ -305,6 +311,8 @@ static struct memtool_error *walk_chunks(struct walk *walk, uint64_t address)
 
 		if (!settle_last(walk, &header) || !append_item(walk, address, size, CHUNK_IN_USE))
 			return memtool_error_no_memory;
+		walk->average += (size >> 4) - (walk->average >> 4);
+		walk->window.piece = walk->average < SPARSE_SIZE ? WINDOW_SIZE : WINDOW_PAGE;
 		walk->last.address = address;
 		walk->last.size = size;
 		walk->last.bits = header.size & GLIBC_SIZE_BITS;

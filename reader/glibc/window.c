@@ -27,7 +27,8 @@ struct memtool_error *window_slide(struct window *window, uint64_t address, size
 				   const uint8_t **ret)
 {
 	uint64_t start = align_down(address, 16);
-	uint64_t size = window->piece;
+	/* No page is read for a part of it, unless the piece is smaller than that. */
+	uint64_t size = align_down(start + window->piece, WINDOW_PAGE) - start;
 	size_t count = 0;
 
 	*ret = NULL;

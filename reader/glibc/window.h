@@ -17,13 +17,15 @@
 
 /* 2 MiB is where process_vm_readv(2) is fastest and the piece still fits a second-level cache. */
 #define WINDOW_SIZE (UINT64_C(2) << 20)
+#define WINDOW_PAGE UINT64_C(4096)
 
 struct window {
 	struct memory *memory;
 	uint64_t limit; /* nothing at or behind it is read */
 	/* Bytes it may still read; then all is unreadable. Bounds a search in hostile memory. */
 	uint64_t budget;
-	uint64_t piece; /* how much to read at once, at most WINDOW_SIZE */
+	/* How much to read at once, up to the end of a page; from WINDOW_PAGE to WINDOW_SIZE. */
+	uint64_t piece;
 	struct range range; /* what is in buffer; range.start is a multiple of 16 */
 	uint8_t *buffer;
 };

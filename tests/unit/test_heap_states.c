@@ -30,6 +30,33 @@ static void assert_no_bin(const struct heap_builder *b, uint64_t address)
 	assert_false(heap_chunk_bin(heap_find(b->heap, address), &bin));
 }
 
+/* Of big chunks only the pages with their headers are read; of small ones, all in large pieces. */
+static void test_big_chunks(void **state)
+{
+	struct heap_builder *b = *state;
+	struct builder_arena *arena = builder_sbrk(b, BUILDER_SBRK, BUILDER_SBRK + 0x1000000);
+	const uint64_t big = 200, size = 0x10010;
+
+	for (uint64_t i = 0; i < big; i++)
+		builder_chunk(arena, size);
+	builder_top(arena);
+	builder_read(b);
+	builder_assert_clean(b);
+	/* The first piece is a large one. */
+	assert_true(b->read_bytes < (UINT64_C(3) << 20) + big * 2 * BUILDER_PAGE);
+
+	builder_reset(b);
+	arena = builder_sbrk(b, BUILDER_SBRK, BUILDER_SBRK + 0x1000000);
+	for (uint64_t i = 0; i < big; i++)
+		builder_chunk(arena, size);
+	while (arena->cursor < arena->end - 0x1000)
+		builder_chunk(arena, 0x200);
+	builder_top(arena);
+	builder_read(b);
+	builder_assert_clean(b);
+	assert_true(b->reads < big + 100);
+}
+
 static void test_in_use(void **state)
 {
 	struct heap_builder *b = *state;
@@ -482,13 +509,21 @@ static void test_mixture(void **state)
 int main(void)
 {
 	static const struct builder_test tests[] = {
-		BUILDER_TEST(test_in_use),       BUILDER_TEST(test_non_main_arena),
-		BUILDER_TEST(test_tcache),       BUILDER_TEST(test_tcache_many),
-		BUILDER_TEST(test_tcache_large), BUILDER_TEST(test_tcache_of_other_arenas),
-		BUILDER_TEST(test_fastbins),     BUILDER_TEST(test_bins),
-		BUILDER_TEST(test_unsorted),     BUILDER_TEST(test_unlisted),
-		BUILDER_TEST(test_threads),      BUILDER_TEST(test_no_tcache_root),
-		BUILDER_TEST(test_tcache_dummy), BUILDER_TEST(test_locked),
+		BUILDER_TEST(test_in_use),
+		BUILDER_TEST(test_big_chunks),
+		BUILDER_TEST(test_non_main_arena),
+		BUILDER_TEST(test_tcache),
+		BUILDER_TEST(test_tcache_many),
+		BUILDER_TEST(test_tcache_large),
+		BUILDER_TEST(test_tcache_of_other_arenas),
+		BUILDER_TEST(test_fastbins),
+		BUILDER_TEST(test_bins),
+		BUILDER_TEST(test_unsorted),
+		BUILDER_TEST(test_unlisted),
+		BUILDER_TEST(test_threads),
+		BUILDER_TEST(test_no_tcache_root),
+		BUILDER_TEST(test_tcache_dummy),
+		BUILDER_TEST(test_locked),
 		BUILDER_TEST(test_mixture),
 	};
 
