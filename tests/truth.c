@@ -2,6 +2,7 @@
 #include "tests/truth.h"
 
 #include "support/cleanup.h"
+#include "tests/heap_shape.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -321,107 +322,12 @@ void truth_check(const char *text, const struct heap *heap, struct memory *memor
 		fail_msg("%zu differences from the truth", truth.differences);
 }
 
-static void check_chunks_in_order(const struct heap *heap)
-{
-	for (size_t i = 0; i < heap->chunk_count; i++) {
-		const struct chunk *chunk = &heap->chunks[i];
-		assert_true(chunk->state < CHUNK_STATES);
-		assert_true(chunk_size(chunk) > 0);
-		if (i)
-			assert_true(chunk_end(chunk - 1) <= chunk_address(chunk));
-		assert_ptr_equal(heap_find(heap, chunk_address(chunk)), chunk);
-		assert_ptr_equal(heap_find(heap, chunk_end(chunk) - 1), chunk);
-		if (chunk->arena == CHUNK_NO_ARENA)
-			assert_int_equal(chunk->state, CHUNK_MMAPPED);
-		else
-			assert_true(chunk->arena < heap->arena_count);
-		assert_true(chunk->thread == CHUNK_NO_THREAD || chunk->thread < heap->thread_count);
-		assert_int_equal(chunk->thread != CHUNK_NO_THREAD,
-				 chunk->state == CHUNK_TCACHE ||
-					 chunk->state == CHUNK_TCACHE_STRUCT);
-	}
-}
-
-/* Inside a segment one item follows the other, but for gaps that its arena counts. */
-static void check_segments_tiled(const struct heap *heap)
-{
-	uint64_t *gaps = calloc(heap->arena_count + 1, sizeof(*gaps));
-
-	assert_non_null(gaps);
-	for (size_t i = 0; i < heap->segment_count; i++) {
-		const struct heap_segment *segment = &heap->segments[i];
-		assert_true(segment->arena < heap->arena_count);
-		assert_true(segment->first_chunk <= segment->end_chunk);
-		assert_true(segment->end_chunk <= heap->chunk_count);
-		uint64_t at = segment->range.start;
-		for (uint64_t j = segment->first_chunk; j < segment->end_chunk; j++) {
-			assert_true(chunk_address(&heap->chunks[j]) >= at);
-			assert_int_equal(heap->chunks[j].arena, segment->arena);
-			gaps[segment->arena] += chunk_address(&heap->chunks[j]) - at;
-			at = chunk_end(&heap->chunks[j]);
-		}
-		assert_true(segment->range.end >= at);
-		gaps[segment->arena] += segment->range.end - at;
-	}
-	for (size_t i = 0; i < heap->arena_count; i++)
-		assert_true(gaps[i] <= heap->arenas[i].gap_bytes);
-	free(gaps);
-}
-
-static void check_tallies(const struct heap *heap)
-{
-	struct tally counted[CHUNK_STATES] = { { 0 } }, in_arenas[CHUNK_STATES] = { { 0 } };
-
-	for (size_t i = 0; i < heap->chunk_count; i++) {
-		counted[heap->chunks[i].state].count++;
-		counted[heap->chunks[i].state].bytes += chunk_size(&heap->chunks[i]);
-	}
-	assert_memory_equal(counted, heap->tally, sizeof(counted));
-	for (size_t i = 0; i < heap->arena_count; i++) {
-		for (size_t j = 0; j < CHUNK_STATES; j++) {
-			in_arenas[j].count += heap->arenas[i].tally[j].count;
-			in_arenas[j].bytes += heap->arenas[i].tally[j].bytes;
-		}
-	}
-	in_arenas[CHUNK_MMAPPED] = counted[CHUNK_MMAPPED];
-	assert_memory_equal(in_arenas, counted, sizeof(counted));
-}
-
-static void check_lists(const struct heap *heap)
-{
-	static const enum chunk_state states[] = { [LIST_TCACHE] = CHUNK_TCACHE,
-						   [LIST_FASTBIN] = CHUNK_FASTBIN,
-						   [LIST_UNSORTED] = CHUNK_UNSORTED,
-						   [LIST_SMALLBIN] = CHUNK_SMALLBIN,
-						   [LIST_LARGEBIN] = CHUNK_LARGEBIN };
-	uint64_t counts[CHUNK_STATES] = { 0 };
-
-	for (size_t i = 0; i < heap->list_count; i++) {
-		const struct heap_list *list = &heap->lists[i];
-		assert_true(list->first + (uint64_t)list->count <= heap->listed_count);
-		counts[states[list->kind]] += list->count;
-		for (uint32_t j = list->first; j < list->first + list->count; j++) {
-			const struct chunk *chunk = &heap->chunks[heap->listed[j]];
-			uint32_t bin;
-			assert_int_equal(chunk->state, states[list->kind]);
-			assert_int_equal(list->kind == LIST_TCACHE ? chunk->thread : chunk->arena,
-					 list->owner);
-			assert_true(heap_chunk_bin(chunk, &bin));
-			assert_int_equal(bin, list->bin);
-		}
-		if (list->counter >= 0 && heap->audit.ok)
-			assert_int_equal(list->counter, list->count);
-	}
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-		assert_int_equal(counts[states[i]], heap->tally[states[i]].count);
-}
-
 void truth_check_shape(const struct heap *heap)
 {
-	check_chunks_in_order(heap);
-	check_segments_tiled(heap);
-	check_tallies(heap);
-	check_lists(heap);
+	const char *wrong = heap_contradiction(heap);
+
+	if (wrong)
+		fail_msg("%s", wrong);
 }
 
 void truth_check_audit(const struct heap *heap)

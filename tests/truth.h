@@ -22,10 +22,7 @@ void truth_must(struct memtool_error *error);
 /* text as the fixture wrote it; memory is for the "bytes" lines. */
 void truth_check(const char *text, const struct heap *heap, struct memory *memory);
 
-/*
- * What has to hold of every struct heap: order, no overlaps, segments tiled without a gap that the
- * books do not know, tallies and lists that agree with the chunks, and mallinfo's identities.
- */
+/* Fails the test if the heap contradicts itself (heap_shape.h). */
 void truth_check_shape(const struct heap *heap);
 
 /* The ten numbers of a "mallinfo2" line against what memtool makes of the heap. */

@@ -2,6 +2,8 @@
 /* The second half of heap_builder.h: reading an image, and what must hold of the result. */
 #include "heap_builder.h"
 
+#include "tests/heap_shape.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,104 +89,6 @@ struct heap *builder_read(struct heap_builder *b)
 
 /* What holds always */
 
-static void assert_chunks_sane(const struct heap *heap)
-{
-	for (size_t i = 0; i < heap->chunk_count; i++) {
-		const struct chunk *chunk = &heap->chunks[i];
-
-		assert_true(chunk->state < CHUNK_STATES);
-		assert_true(chunk_size(chunk) > 0);
-		assert_true(chunk->arena < heap->arena_count || chunk->arena == CHUNK_NO_ARENA);
-		assert_true(chunk->thread < heap->thread_count || chunk->thread == CHUNK_NO_THREAD);
-		if (i > 0)
-			assert_true(chunk_end(chunk - 1) <= chunk_address(chunk));
-		assert_ptr_equal(heap_find(heap, chunk_address(chunk)), chunk);
-		assert_ptr_equal(heap_find(heap, chunk_end(chunk) - 1), chunk);
-	}
-}
-
-static void add_to(struct tally *tally, const struct chunk *chunk)
-{
-	tally->count++;
-	tally->bytes += chunk_size(chunk);
-}
-
-static void assert_tallies_sane(const struct heap *heap)
-{
-	struct tally all[CHUNK_STATES] = { 0 };
-
-	for (size_t i = 0; i < heap->chunk_count; i++)
-		add_to(&all[heap->chunks[i].state], &heap->chunks[i]);
-	assert_memory_equal(all, heap->tally, sizeof(all));
-
-	for (size_t arena = 0; arena < heap->arena_count; arena++) {
-		struct tally own[CHUNK_STATES] = { 0 };
-
-		for (size_t i = 0; i < heap->chunk_count; i++) {
-			if (heap->chunks[i].arena == arena)
-				add_to(&own[heap->chunks[i].state], &heap->chunks[i]);
-		}
-		assert_memory_equal(own, heap->arenas[arena].tally, sizeof(own));
-	}
-}
-
-static void assert_segments_sane(const struct heap *heap)
-{
-	for (size_t i = 0; i < heap->segment_count; i++) {
-		const struct heap_segment *segment = &heap->segments[i];
-
-		assert_true(segment->range.start < segment->range.end);
-		assert_true(segment->arena < heap->arena_count);
-		assert_true(segment->first_chunk <= segment->end_chunk);
-		assert_true(segment->end_chunk <= heap->chunk_count);
-		for (uint64_t at = segment->first_chunk; at < segment->end_chunk; at++) {
-			assert_true(
-				range_contains(segment->range, chunk_address(&heap->chunks[at])));
-			assert_int_equal(heap->chunks[at].arena, segment->arena);
-		}
-		if (i > 0)
-			assert_true(segment[-1].range.end <= segment->range.start);
-	}
-}
-
-static void assert_lists_sane(const struct heap *heap)
-{
-	assert_true(heap->listed_count <= heap->chunk_count);
-	for (size_t i = 0; i < heap->list_count; i++) {
-		const struct heap_list *list = &heap->lists[i];
-
-		assert_true(list->first <= heap->listed_count);
-		assert_true(list->count <= heap->listed_count - list->first);
-		assert_true(list->owner <
-			    (list->kind == LIST_TCACHE ? heap->thread_count : heap->arena_count));
-	}
-	for (size_t i = 0; i < heap->listed_count; i++)
-		assert_true(heap->listed[i] < heap->chunk_count);
-}
-
-static void assert_audit_sane(const struct audit *audit)
-{
-	uint64_t kept[AUDIT_KINDS] = { 0 };
-	uint64_t doubts = 0;
-
-	for (size_t i = 0; i < audit->findings.count; i++) {
-		const struct audit_finding *finding = &audit->findings.data[i];
-
-		assert_true(finding->kind < AUDIT_KINDS);
-		assert_int_equal(finding->doubt, finding->kind != AUDIT_LOCKED);
-		assert_true(memchr(finding->message, 0, sizeof(finding->message)) != NULL);
-		assert_true(strlen(finding->message) > 0);
-		assert_null(strchr(finding->message, '\n'));
-		kept[finding->kind]++;
-		doubts += finding->doubt;
-	}
-	for (size_t kind = 0; kind < AUDIT_KINDS; kind++) {
-		uint64_t counted = audit->counted[kind];
-		assert_int_equal(kept[kind], counted < AUDIT_KEEP ? counted : AUDIT_KEEP);
-	}
-	assert_int_equal(audit->ok, doubts == 0);
-}
-
 void builder_assert_sane(struct heap_builder *b)
 {
 	uint64_t bytes = 0;
@@ -192,11 +96,9 @@ void builder_assert_sane(struct heap_builder *b)
 	for (size_t i = 0; i < b->region_count; i++)
 		bytes += b->regions[i].length;
 	assert_true(b->heap->chunk_count <= bytes / 16);
-	assert_chunks_sane(b->heap);
-	assert_tallies_sane(b->heap);
-	assert_segments_sane(b->heap);
-	assert_lists_sane(b->heap);
-	assert_audit_sane(&b->heap->audit);
+	const char *wrong = heap_contradiction(b->heap);
+	if (wrong)
+		fail_msg("%s", wrong);
 }
 
 /* The truth */
