@@ -150,8 +150,9 @@ static const char *judge_cached(const struct tagger *tagger, uint64_t address, u
 	*ret_index = (uint64_t)(chunk - tagger->heap->chunks);
 	switch (chunk->state) {
 	case CHUNK_IN_USE:
-	case CHUNK_MMAPPED:
 		return NULL;
+	case CHUNK_MMAPPED:
+		return tagger->list.kind == LIST_TCACHE ? NULL : "has a mapping of its own";
 	case CHUNK_TCACHE:
 	case CHUNK_FASTBIN:
 		return "is in a list already";

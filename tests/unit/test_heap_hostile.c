@@ -216,6 +216,12 @@ static void fastbin_wrong_size(struct image *image, int which)
 	set_next(image, image->fast[which][0], image->big[which]);
 }
 
+/* A fastbin holds none, in no release. */
+static void fastbin_mmapped(struct image *image, int which)
+{
+	set_next(image, image->fast[which][0], image->mmapped[0]);
+}
+
 static void fastbin_wrong_size_linked(struct image *image, int which)
 {
 	set_next(image, image->big[which], 0);
@@ -261,6 +267,7 @@ static void test_fastbin_lists(void **state)
 		{ "middle of a chunk", KIND(BAD_LIST), fastbin_into_chunk },
 		{ "other arena", KIND(BAD_LIST) | KIND(STATE_CONFLICT), fastbin_other_arena },
 		{ "wrong size", KIND(BAD_LIST) | KIND(STATE_CONFLICT), fastbin_wrong_size },
+		{ "mmapped", KIND(BAD_LIST), fastbin_mmapped },
 		{ "wrong size, linked", KIND(BAD_LIST) | KIND(STATE_CONFLICT),
 		  fastbin_wrong_size_linked },
 		{ "other arena, linked", KIND(BAD_LIST) | KIND(STATE_CONFLICT),
