@@ -95,7 +95,7 @@ static struct memtool_error *copy_heaps(struct heap_copy *copy, uint32_t index)
 	return copy_heap(copy, index, first, &prev, &ok);
 }
 
-/* The end of top, if top can be the end of a stretch that starts at start; else 0. */
+/* The end of top, if top can be the end of a stretch of memory that starts at start; else 0. */
 static struct memtool_error *end_of_top(struct heap_copy *copy, uint64_t start, uint64_t *ret)
 {
 	const struct heap_arena *arena = &copy->arenas.data[0];
@@ -104,7 +104,8 @@ static struct memtool_error *end_of_top(struct heap_copy *copy, uint64_t start, 
 	bool ok;
 
 	*ret = 0;
-	if (!range || arena->top % GLIBC_MALLOC_ALIGNMENT || arena->top < start)
+	if (!range || range != copy_anonymous(copy, start) ||
+	    arena->top % GLIBC_MALLOC_ALIGNMENT || arena->top < start)
 		return NULL;
 	struct memtool_error *error =
 		copy_bytes(copy, arena->top, header, sizeof(header), "top", &ok);

@@ -22,7 +22,7 @@
 #define PAGE             4096
 #define FENCEPOST_SIZE   GLIBC_CHUNK_HDR_SZ
 #define ENOUGH_TO_RESUME 64
-/* What a search for the next whole chunk may read in all, on top of 8 times the segment. */
+/* What searches for the next whole chunk may read in all, on top of 8 times each segment. */
 #define SEARCH_BUDGET (UINT64_C(64) << 20)
 /* How often a segment of a running target is walked before it is left torn. */
 #define LIVE_ATTEMPTS 5
@@ -373,7 +373,7 @@ static struct memtool_error *walk_segment(struct walk *walk, const struct heap_s
 	walk->last.size = 0;
 	walk->window.limit = segment->range.end;
 	walk->search.limit = segment->range.end;
-	walk->search.budget = 8 * range_size(segment->range) + SEARCH_BUDGET;
+	walk->search.budget += 8 * range_size(segment->range);
 
 	struct memtool_error *error = walk_start(walk, &first);
 	if (!error)
@@ -538,6 +538,7 @@ struct memtool_error *copy_chunks(struct heap_copy *copy)
 	if (error)
 		return error;
 	walk.search.piece = SEARCH_PIECE;
+	walk.search.budget = SEARCH_BUDGET;
 	if (copy->anonymous_count)
 		walk.links = (struct range){
 			copy->anonymous[0].start,

@@ -93,6 +93,7 @@ struct heap_builder {
 	uint32_t thread_count;
 	struct malloc_roots roots;
 
+	bool live; /* it is to be read as if it ran meanwhile */
 	struct builder_items items;
 	struct builder_ranges segments;
 	uint64_t mmapped_bytes;

@@ -60,6 +60,7 @@ struct memtool_error *builder_try_read(struct heap_builder *b)
 		.roots = &b->roots,
 		.anonymous = anonymous,
 		.anonymous_count = merge_anonymous(b, anonymous),
+		.live = b->live,
 	};
 	struct heap_copy *copy = NULL;
 

@@ -494,13 +494,53 @@ static void test_wrong_bins(void **state)
 	HOSTILE_RUN(state, cases);
 }
 
+/* What lies between the start of the heap and such a top is the whole address space. */
+static void test_running_top_elsewhere(void **state)
+{
+	struct heap_builder *b = *state;
+	struct image image;
+
+	hostile_build(b, &image);
+	builder_set(b, image.arenas[MAIN]->address + b->layout->malloc_state.top,
+		    image.mmapped[0] + 0x1000);
+	builder_set(b, image.mmapped[0] + 0x1008, 0x1001);
+	b->live = true;
+	builder_read(b);
+	builder_assert_found(b, KIND(BAD_ARENA));
+}
+
+/* Behind the damage each address starts a chain that leads far away and ends nowhere. */
+static void test_searches_share_a_budget(void **state)
+{
+	struct heap_builder *b = *state;
+
+	builder_top(builder_sbrk(b, BUILDER_SBRK, BUILDER_SBRK + 0x1000));
+	for (size_t i = 0; i < 7; i++) {
+		struct builder_arena *arena =
+			builder_arena(b, BUILDER_HEAPS + i * GLIBC_DEFAULT_HEAP_MAX, 0x100000);
+		uint64_t chunk = builder_chunk(arena, 0xf0000);
+		builder_top(arena);
+		builder_set(b, chunk + 8, UINT64_C(0xffffff05));
+		for (uint64_t at = chunk + 16; at < chunk + 0xf0000; at += 16)
+			builder_set(b, at + 8, 0x20005);
+	}
+	builder_read(b);
+	builder_assert_found(b, KIND(BAD_CHUNK));
+	assert_int_equal(b->heap->audit.counted[AUDIT_BAD_CHUNK], 7);
+}
+
 int main(void)
 {
 	static const struct builder_test tests[] = {
-		BUILDER_TEST(test_unharmed),      BUILDER_TEST(test_tcache_lists),
-		BUILDER_TEST(test_fastbin_lists), BUILDER_TEST(test_unsorted_lists),
-		BUILDER_TEST(test_small_lists),   BUILDER_TEST(test_large_lists),
+		BUILDER_TEST(test_unharmed),
+		BUILDER_TEST(test_tcache_lists),
+		BUILDER_TEST(test_fastbin_lists),
+		BUILDER_TEST(test_unsorted_lists),
+		BUILDER_TEST(test_small_lists),
+		BUILDER_TEST(test_large_lists),
 		BUILDER_TEST(test_wrong_bins),
+		BUILDER_TEST(test_running_top_elsewhere),
+		BUILDER_TEST(test_searches_share_a_budget),
 	};
 
 	return builder_run("hostile lists", tests, sizeof(tests) / sizeof(tests[0]));
