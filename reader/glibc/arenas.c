@@ -128,6 +128,12 @@ struct memtool_error *copy_arenas(struct heap_copy *copy)
 	size_t lap = 1, steps = 0;
 	bool ok;
 
+	if (main_arena % GLIBC_MALLOC_ALIGNMENT ||
+	    main_arena >= CHUNK_ADDRESS_END - GLIBC_MALLOC_STATE_MAX) {
+		audit_add(&copy->heap->audit, AUDIT_BAD_ARENA, main_arena, 0, 0,
+			  "main_arena cannot be at 0x%" PRIx64, main_arena);
+		return NULL;
+	}
 	struct memtool_error *error = copy_arena(copy, main_arena, &ok, &next);
 	if (error || !ok)
 		return error;

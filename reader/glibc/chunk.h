@@ -6,6 +6,7 @@
 #define GLIBC_CHUNK_H
 
 #include "common/glibc_layout.h"
+#include "glibc/heap.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,7 +43,8 @@ static inline uint64_t raw_size(uint64_t size_field)
 /* Whether size can be a chunk's that does not reach beyond room bytes. */
 static inline bool size_is_possible(uint64_t size, uint64_t room)
 {
-	return size >= GLIBC_MINSIZE && size % GLIBC_MALLOC_ALIGNMENT == 0 && size <= room;
+	return size >= GLIBC_MINSIZE && size % GLIBC_MALLOC_ALIGNMENT == 0 && size <= room &&
+	       size < CHUNK_SIZE_END;
 }
 
 /* REVEAL_PTR: the pointer stored at position under safe-linking. */

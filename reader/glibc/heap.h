@@ -60,6 +60,10 @@ struct chunk {
 
 _Static_assert(sizeof(struct chunk) == 16, "a chunk takes 16 bytes");
 
+/* What lies at or behind this address, or is of this size, is none that a struct chunk can tell. */
+#define CHUNK_ADDRESS_END (UINT64_C(1) << 48)
+#define CHUNK_SIZE_END    (UINT64_C(1) << 44)
+
 static inline uint64_t chunk_address(const struct chunk *chunk)
 {
 	return (uint64_t)chunk->address_16 << 4;

@@ -38,6 +38,14 @@ const struct range *copy_anonymous(const struct heap_copy *copy, uint64_t addres
 	return NULL;
 }
 
+/* What lies beyond the addresses of a struct chunk can hold none; what is missed, the books tell. */
+static size_t count_addressable(const struct range *ranges, size_t count)
+{
+	while (count && ranges[count - 1].end > CHUNK_ADDRESS_END)
+		count--;
+	return count;
+}
+
 static struct memtool_error *copy_roots(const struct malloc_roots *roots, struct malloc_roots *ret)
 {
 	struct root_thread *threads = calloc(roots->thread_count + 1, sizeof(*threads));
@@ -62,7 +70,7 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	copy->layout = &copy->heap->layout;
 	copy->memory = source->memory;
 	copy->anonymous = source->anonymous;
-	copy->anonymous_count = source->anonymous_count;
+	copy->anonymous_count = count_addressable(source->anonymous, source->anonymous_count);
 	copy->live = source->live;
 	copy->counted = progress_memory(source->memory, &copy->chunks.count, source->progress,
 					source->progress_context);

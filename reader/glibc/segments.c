@@ -104,8 +104,8 @@ static struct memtool_error *end_of_top(struct heap_copy *copy, uint64_t start, 
 	bool ok;
 
 	*ret = 0;
-	if (!range || range != copy_anonymous(copy, start) ||
-	    arena->top % GLIBC_MALLOC_ALIGNMENT || arena->top < start)
+	if (!range || range != copy_anonymous(copy, start) || arena->top % GLIBC_MALLOC_ALIGNMENT ||
+	    arena->top < start)
 		return NULL;
 	struct memtool_error *error =
 		copy_bytes(copy, arena->top, header, sizeof(header), "top", &ok);

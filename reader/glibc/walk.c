@@ -257,7 +257,8 @@ static struct memtool_error *step_special(struct walk *walk, const struct raw_ch
 	uint64_t left = walk->segment.range.end - *address;
 
 	/* Top may be smaller than MINSIZE only in a heap that was just made; it never is 0. */
-	if (*address == walk->top && size && size % GLIBC_MALLOC_ALIGNMENT == 0 && size <= left) {
+	if (*address == walk->top && size && size % GLIBC_MALLOC_ALIGNMENT == 0 && size <= left &&
+	    size < CHUNK_SIZE_END) {
 		if (!settle_last(walk, header))
 			return memtool_error_no_memory;
 		return end_at_top(walk, size, address);

@@ -5,6 +5,10 @@
  */
 #include "hostile_image.h"
 
+#include "glibc/chunk.h"
+
+#include <string.h>
+
 static void test_unharmed(void **state)
 {
 	struct image image;
@@ -529,6 +533,41 @@ static void test_searches_share_a_budget(void **state)
 	assert_int_equal(b->heap->audit.counted[AUDIT_BAD_CHUNK], 7);
 }
 
+/* With five levels of page tables a program may have memory there, if it asks for it by address. */
+#define BEYOND (UINT64_C(1) << 48)
+
+static void test_main_arena_beyond(void **state)
+{
+	struct heap_builder *b = *state;
+	struct image image;
+
+	hostile_build(b, &image);
+	builder_map(b, BEYOND, BUILDER_PAGE, false);
+	memcpy(builder_at(b, BEYOND, b->layout->malloc_state.size),
+	       builder_at(b, image.arenas[MAIN]->address, b->layout->malloc_state.size),
+	       b->layout->malloc_state.size);
+	b->roots.main_arena.value = BEYOND;
+	builder_read(b);
+	builder_assert_found(b, KIND(BAD_ARENA));
+	/* Nor can it be where no compiler puts it. */
+	b->roots.main_arena.value = image.arenas[MAIN]->address + 8;
+	builder_read(b);
+	builder_assert_found(b, KIND(BAD_ARENA));
+}
+
+static void test_chunk_beyond(void **state)
+{
+	struct heap_builder *b = *state;
+	struct image image;
+
+	hostile_build(b, &image);
+	builder_mmapped(b, BEYOND, 0x3000, 0, false);
+	builder_read(b);
+	builder_assert_found(b, KIND(MMAPPED));
+	assert_false(size_is_possible(CHUNK_SIZE_END, UINT64_MAX));
+	assert_true(size_is_possible(CHUNK_SIZE_END - 16, UINT64_MAX));
+}
+
 int main(void)
 {
 	static const struct builder_test tests[] = {
@@ -541,6 +580,8 @@ int main(void)
 		BUILDER_TEST(test_wrong_bins),
 		BUILDER_TEST(test_running_top_elsewhere),
 		BUILDER_TEST(test_searches_share_a_budget),
+		BUILDER_TEST(test_main_arena_beyond),
+		BUILDER_TEST(test_chunk_beyond),
 	};
 
 	return builder_run("hostile lists", tests, sizeof(tests) / sizeof(tests[0]));
