@@ -151,6 +151,8 @@ static const struct glibc_layout layouts[] = {
 	},
 };
 
+_Static_assert(sizeof(layouts) / sizeof(layouts[0]) == GLIBC_LAYOUTS, "the count of rows");
+
 const struct glibc_layout *glibc_layout_table(size_t *ret_count)
 {
 	*ret_count = sizeof(layouts) / sizeof(layouts[0]);
@@ -163,32 +165,60 @@ static bool fits(uint64_t trait, uint64_t value)
 	return trait == 0 || trait == value;
 }
 
-static bool layout_fits(const struct glibc_layout *layout, const struct glibc_traits *traits)
+static bool structs_fit(const struct glibc_layout *layout, const struct glibc_traits *traits)
 {
-	if (traits->version &&
-	    (traits->version < layout->first_version || traits->version > layout->last_version))
-		return false;
 	return fits(traits->malloc_state_size, layout->malloc_state.size) &&
 	       fits(traits->malloc_state_next, layout->malloc_state.next) &&
 	       fits(traits->malloc_par_size, layout->malloc_par.size) &&
 	       fits(traits->malloc_par_n_mmaps_max, layout->malloc_par.n_mmaps_max);
 }
 
+/* How many releases a version is away from those of a row; an unknown one counts as the newest. */
+static unsigned int distance(const struct glibc_layout *layout, unsigned int version)
+{
+	if (version == 0)
+		version = layouts[GLIBC_LAYOUTS - 1].last_version;
+	if (version < layout->first_version)
+		return layout->first_version - version;
+	return version > layout->last_version ? version - layout->last_version : 0;
+}
+
+/* A known version must be in the row. */
+static bool is_own(const struct glibc_layout *layout, unsigned int version)
+{
+	return version != 0 && distance(layout, version) == 0;
+}
+
+size_t glibc_layout_fitting(const struct glibc_traits *traits,
+			    const struct glibc_layout *ret[GLIBC_LAYOUTS], size_t *ret_own)
+{
+	size_t count = 0, own = 0;
+
+	for (size_t i = 0; i < GLIBC_LAYOUTS; i++) {
+		if (!structs_fit(&layouts[i], traits))
+			continue;
+		own += is_own(&layouts[i], traits->version);
+		/* In its place among those found; of equals the one that stands first. */
+		size_t at = count++;
+		for (; at > 0 && distance(ret[at - 1], traits->version) >
+					 distance(&layouts[i], traits->version);
+		     at--)
+			ret[at] = ret[at - 1];
+		ret[at] = &layouts[i];
+	}
+	*ret_own = own;
+	return count;
+}
+
 const struct glibc_layout *glibc_layout_find(const struct glibc_traits *traits)
 {
-	const struct glibc_layout *found = NULL;
+	const struct glibc_layout *found[GLIBC_LAYOUTS];
+	size_t own, count = glibc_layout_fitting(traits, found, &own);
 
-	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-		if (!layout_fits(&layouts[i], traits))
-			continue;
-		if (traits->version)
-			return &layouts[i];
-		/* Without a version the rest must leave no choice. */
-		if (found)
-			return NULL;
-		found = &layouts[i];
-	}
-	return found;
+	/* Without a version the rest must leave no choice. */
+	if (own > 0 || (traits->version == 0 && count == 1))
+		return found[0];
+	return NULL;
 }
 
 #define FIELD(name)                                                 \

@@ -124,6 +124,17 @@ struct glibc_traits {
  */
 const struct glibc_layout *glibc_layout_find(const struct glibc_traits *traits);
 
+/* At most so many rows fit anything. */
+#define GLIBC_LAYOUTS 9
+
+/*
+ * All rows that fit what is known but for the version, and so how many: those of that version first,
+ * *ret_own of them, then the others, the nearest release first. Which of them it is, is for what lies
+ * in memory to say.
+ */
+size_t glibc_layout_fitting(const struct glibc_traits *traits,
+			    const struct glibc_layout *ret[GLIBC_LAYOUTS], size_t *ret_own);
+
 /* The rows of the table, for tests and for trying each. */
 const struct glibc_layout *glibc_layout_table(size_t *ret_count);
 

@@ -17,17 +17,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Offset of `next` from 2.43 on, when the fastbins went and __tcache_dummy came. */
+#define GLIBC_NEXT_WITH_DUMMY 2072
+
 struct glibc_scan_arena {
 	uint64_t address;
 	uint32_t next; /* offset of `next` in malloc_state */
 };
 
 /*
- * main_arena's `next` is initialised to main_arena itself, by a relocation: there is no other at
- * that distance from where it points to. In memory that holds with DT_RELA always, with DT_RELR
- * until there is a second arena.
+ * main_arena's `next` is initialised to main_arena itself, by a relocation or, in a static program
+ * that is not PIE, by the linker: there is no other word at that distance from where it points to. In
+ * memory that holds with DT_RELA always, otherwise until there is a second arena.
  */
 bool glibc_scan_main_arena(const struct image *image, struct glibc_scan_arena *ret);
+
+/* For memory alone: main_arena once malloc has been used, by its bins, most of which are empty. */
+bool glibc_scan_used_arena(const struct image *image, struct glibc_scan_arena *ret);
 
 struct glibc_scan_par {
 	uint64_t address;
@@ -36,6 +42,13 @@ struct glibc_scan_par {
 
 /* mp_ by its initial values: in memory it is found as long as none of them was changed. */
 bool glibc_scan_mp(const struct image *image, struct glibc_scan_par *ret);
+
+/*
+ * For memory alone: mp_ whatever it counts by now and however it was tuned, by what malloc keeps true
+ * of its fields, by those that still have their initial value, and by sbrk_base, which the arena
+ * tells; 0 if it does not.
+ */
+bool glibc_scan_used_mp(const struct image *image, uint64_t sbrk_base, struct glibc_scan_par *ret);
 
 /* A TLS variable of the image, of 8 bytes or more, that its code reaches through the GOT. */
 struct glibc_tls_slot {
@@ -56,6 +69,12 @@ size_t glibc_scan_tls(const struct image *image, struct glibc_tls_slot *ret);
  */
 bool glibc_scan_tcache(const struct image *image, const struct glibc_tls_slot *slots, size_t count,
 		       size_t *ret_index);
+
+/*
+ * From 2.43 on, without the GOT, which a static program does without: the offset in the TLS block of
+ * the word whose initial value points to __tcache_dummy, as above.
+ */
+bool glibc_scan_tcache_dummy(const struct image *image, uint64_t *ret);
 
 /* Whether a chunk with this size field could hold a tcache_perthread_struct of any release. */
 bool glibc_is_tcache_chunk(uint64_t size_field);

@@ -152,8 +152,7 @@ static bool add_from_file(struct image *image, const Elf64_Phdr *header, const u
 					});
 }
 
-/* All but the segments. */
-static bool take_headers(struct image *image, const Elf64_Phdr *headers, size_t count)
+bool image_read_headers(struct image *image, const Elf64_Phdr *headers, size_t count)
 {
 	const Elf64_Phdr *dynamic = NULL;
 
@@ -167,7 +166,8 @@ static bool take_headers(struct image *image, const Elf64_Phdr *headers, size_t 
 		image->tls_file_size = header->p_filesz;
 		image->tls_size = header->p_memsz;
 	}
-	return dynamic &&
+	image->soname = UINT64_MAX;
+	return !dynamic ||
 	       image_read_dynamic(image, image->bias + dynamic->p_vaddr, dynamic->p_memsz);
 }
 
@@ -179,7 +179,7 @@ bool image_of_loaded(const Elf64_Phdr *headers, size_t count, uint64_t bias, str
 		if (headers[i].p_type == PT_LOAD && !add_loaded(ret, &headers[i]))
 			return false;
 	}
-	return take_headers(ret, headers, count);
+	return image_read_headers(ret, headers, count);
 }
 
 bool image_of_file(const void *file, size_t size, struct image *ret)
@@ -203,7 +203,7 @@ bool image_of_file(const void *file, size_t size, struct image *ret)
 		if (headers[i].p_type == PT_LOAD && !add_from_file(ret, &headers[i], file, size))
 			return false;
 	}
-	return take_headers(ret, headers, header.e_phnum);
+	return image_read_headers(ret, headers, header.e_phnum);
 }
 
 /* Whether the string table has name at that offset. */

@@ -47,7 +47,7 @@ struct image {
 /*
  * headers: the program headers of an object that the dynamic linker has loaded and relocated in
  * this very process. Its memory is not copied. False if it has more segments than IMAGE_SEGMENTS or
- * no dynamic section.
+ * a dynamic section that makes no sense; a static program that is not PIE has none at all.
  */
 bool image_of_loaded(const Elf64_Phdr *headers, size_t count, uint64_t bias, struct image *ret);
 
@@ -55,10 +55,11 @@ bool image_of_loaded(const Elf64_Phdr *headers, size_t count, uint64_t bias, str
 bool image_of_file(const void *file, size_t size, struct image *ret);
 
 /*
- * For images that come by another way, a copy of another process's memory: add each segment, then
- * read the dynamic section at dynamic.
+ * For images that come by another way, a copy of another process's memory: set bias, add each segment,
+ * then read what the program headers say of the rest, or the dynamic section at dynamic alone.
  */
 bool image_add_segment(struct image *image, const struct image_segment *segment);
+bool image_read_headers(struct image *image, const Elf64_Phdr *headers, size_t count);
 bool image_read_dynamic(struct image *image, uint64_t dynamic, uint64_t size);
 
 /* The segment that holds all of [address, address + size), or NULL. */
