@@ -254,8 +254,8 @@ static bool par_is_possible(const uint64_t *start, const uint32_t *counts,
 	       start[4] <= ARENAS_MAX && counts[0] <= counts[2] && counts[3] <= 1 &&
 	       counts[2] <= INT32_MAX && tail->mmapped_mem % 16 == 0 &&
 	       tail->mmapped_mem <= tail->max_mmapped_mem &&
-	       tail->mmapped_mem / MMAP_PAGE >= counts[0] && tail->sbrk_base % 8 == 0 &&
-	       tail->tcache_bins != 0 && tail->tcache_bins <= GLIBC_TCACHE_SMALL_BINS &&
+	       tail->mmapped_mem / MMAP_PAGE >= counts[0] && tail->tcache_bins != 0 &&
+	       tail->tcache_bins <= GLIBC_TCACHE_SMALL_BINS &&
 	       tail->tcache_max_bytes <= TCACHE_MAX && tail->tcache_count <= UINT16_MAX;
 }
 
@@ -263,8 +263,8 @@ static bool par_is_possible(const uint64_t *start, const uint32_t *counts,
 static unsigned int initial_values(const uint64_t *start, const uint32_t *counts,
 				   const struct par_tail *tail)
 {
-	return (start[1] == par_start[1]) + (start[3] == par_start[3]) + (start[4] == par_start[4]) +
-	       (counts[1] == N_MMAPS_MAX_DEFAULT) +
+	return (start[1] == par_start[1]) + (start[3] == par_start[3]) +
+	       (start[4] == par_start[4]) + (counts[1] == N_MMAPS_MAX_DEFAULT) +
 	       (tail->tcache_bins == GLIBC_TCACHE_SMALL_BINS) +
 	       (tail->tcache_max_bytes == 0x408 || tail->tcache_max_bytes == 0x411) +
 	       (tail->tcache_count == 7 || tail->tcache_count == 16);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a session's addresses come from: the agent's page, and symbols for what it lacks. Private to
- * the session.
+ * Where a session's addresses come from: the agent's page, symbols for what it lacks, and the
+ * structure of malloc for what those lack. Private to the session.
  */
 #ifndef SESSION_ROOTS_H
 #define SESSION_ROOTS_H

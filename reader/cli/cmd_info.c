@@ -49,6 +49,9 @@ static void tls_text(struct output *output, const char *name, const struct root 
 {
 	if (root->source == ROOT_UNKNOWN)
 		output_printf(output, "  %-12s  not known\n", name);
+	else if (root->value == 0)
+		output_printf(output, "  %-12s  set in no thread yet  %s\n", name,
+			      root_source_name(root->source));
 	else
 		output_printf(output, "  %-12s  fs_base%+" PRId64 "  %s\n", name,
 			      (int64_t)root->value, root_source_name(root->source));
@@ -125,7 +128,9 @@ static void tls_json(struct json *json, const char *name, const struct root *roo
 {
 	json_object(json, name);
 	json_string(json, "source", root_source_name(root->source));
-	if (root->source != ROOT_UNKNOWN)
+	if (root->source != ROOT_UNKNOWN && root->value == 0)
+		json_null(json, "fs_base_offset");
+	else if (root->source != ROOT_UNKNOWN)
 		json_int(json, "fs_base_offset", (int64_t)root->value);
 	json_end(json);
 }

@@ -79,6 +79,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 
 	struct memtool_error *error = copy_roots(source->roots, &copy->heap->roots);
 	if (!error)
+		error = copy_tls(copy);
+	if (!error)
 		error = copy_params(copy);
 	if (!error)
 		error = copy_arenas(copy);

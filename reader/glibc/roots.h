@@ -3,7 +3,8 @@
  * struct malloc_roots: the addresses that a walk starts from, each with where it came from.
  *
  * Filled in from the agent's page, from symbols, or from the structure of a stripped libc, address
- * by address; the walk does not care which.
+ * by address; the walk does not care which. In the last case what lies in TLS may be left open until
+ * the threads are known.
  */
 #ifndef GLIBC_ROOTS_H
 #define GLIBC_ROOTS_H
@@ -19,7 +20,10 @@ enum root_source { ROOT_UNKNOWN, ROOT_INVENTORY, ROOT_SYMBOLS, ROOT_STRUCTURE };
 const char *root_source_name(enum root_source source);
 
 struct root {
-	/* An address; for the two TLS variables the offset from fs_base, which is negative. */
+	/*
+	 * An address; for the two TLS variables the offset from fs_base, which is negative, or 0:
+	 * every thread was looked at, and none has a value there yet, wherever it is.
+	 */
 	uint64_t value;
 	enum root_source source; /* ROOT_UNKNOWN: value means nothing */
 };
@@ -32,11 +36,19 @@ struct root_thread {
 	enum root_source source;
 };
 
+/* The TLS of the module that malloc is in: [fs_base + offset, + size) of each thread. */
+struct tls_block {
+	uint64_t offset; /* negative */
+	uint64_t size; /* 0: not known */
+};
+
 struct malloc_roots {
 	struct root main_arena;
 	struct root mp;
 	struct root tcache; /* TLS offset of `tcache` */
 	struct root thread_arena; /* TLS offset of `thread_arena` */
+	/* Where those of the two lie that are not known; what the threads have there tells (tls.c). */
+	struct tls_block tls;
 	struct root_thread *threads; /* by ascending tid */
 	size_t thread_count;
 };

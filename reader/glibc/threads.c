@@ -115,6 +115,11 @@ static struct memtool_error *mark_shared_tls(struct heap *heap)
 	return NULL;
 }
 
+static bool is_set(const struct root *root)
+{
+	return root->source != ROOT_UNKNOWN && root->value != 0;
+}
+
 struct memtool_error *copy_threads(struct heap_copy *copy)
 {
 	struct heap *heap = copy->heap;
@@ -149,9 +154,9 @@ struct memtool_error *copy_threads(struct heap_copy *copy)
 		if (thread->fs_base == 0 || thread->shares_tls)
 			continue;
 		error = check_tcb(copy, thread, &ok);
-		if (!error && ok && heap->roots.thread_arena.source != ROOT_UNKNOWN)
+		if (!error && ok && is_set(&heap->roots.thread_arena))
 			error = copy_thread_arena(copy, thread);
-		if (!error && ok && heap->roots.tcache.source != ROOT_UNKNOWN)
+		if (!error && ok && is_set(&heap->roots.tcache))
 			error = copy_tcache(copy, thread, (uint32_t)i);
 	}
 	return error;

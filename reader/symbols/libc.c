@@ -37,13 +37,12 @@ static struct memtool_error *no_symbols(const struct libc *libc, const char *wha
 
 	if (!module)
 		return memtool_error_no_memory;
-	return memtool_error_create(MEMTOOL_ERROR_NO_SYMBOLS,
-				    "%s has no %s: %s; --source=structure does without, and so "
-				    "does --source=inventory for a program started with `memtool "
-				    "run`",
-				    module,
+	return memtool_error_create(MEMTOOL_ERROR_NO_SYMBOLS, "%s has no %s: %s", module,
 				    what ? what : "symbol table and no debug file was found",
-				    debug_file_remedy());
+				    libc->module->executable
+					    ? "it is static, so only a build of it that was not "
+					      "stripped has them"
+					    : debug_file_remedy());
 }
 
 static struct memtool_error *no_dwarf(const struct libc *libc)

@@ -6,6 +6,7 @@
 
 #include "support/array.h"
 #include "symbols/dynamic.h"
+#include "symbols/libc_structure.h"
 #include "symbols/libc_version.h"
 #include "symbols/link_map.h"
 #include "symbols/module_files.h"
@@ -98,7 +99,7 @@ static struct memtool_error *not_glibc(const struct modules *modules)
 				    modules->count, GLIBC_SONAME);
 }
 
-/* A static program is glibc's if it has main_arena; ret_symtab: whether it has symbols at all. */
+/* A static program is glibc's if it has main_arena, by name or by its structure; whether by name. */
 static bool has_main_arena(struct module *program, bool *ret_symtab)
 {
 	struct symbol_query query = { .name = "main_arena", .types = SYMTAB_OBJECT };
@@ -110,12 +111,12 @@ static bool has_main_arena(struct module *program, bool *ret_symtab)
 static struct memtool_error *not_static_glibc(struct module *program, bool symtab)
 {
 	const struct elf_file *file = module_file(program);
-	const char *why = "a static program without symbols: whether its malloc is glibc's cannot "
-			  "be told, unless it is a build that was not stripped";
+	const char *why = "a static program without symbols, in which glibc's malloc is not "
+			  "recognised";
 
 	if (!file)
-		why = "a static program whose file is gone or may not be read: whether its malloc "
-		      "is glibc's cannot be told; run memtool as root";
+		why = "a static program whose file is gone or may not be read, and in whose memory "
+		      "glibc's malloc is not recognised; run memtool as root";
 	else if (elf_file_has_section(file, ".note.go.buildid") ||
 		 elf_file_has_section(file, ".go.buildinfo"))
 		why = "a Go program: it has no C heap";
@@ -155,7 +156,12 @@ static struct memtool_error *find_module(struct modules *modules, struct memory 
 		return error;
 	/* First: a static program can load a libc.so.6 for its plug-ins, but does not use it. */
 	if (program) {
-		if (has_main_arena(program, &symtab)) {
+		bool found = has_main_arena(program, &symtab);
+		if (!found)
+			error = libc_has_structure(program, memory, &found);
+		if (error)
+			return error;
+		if (found) {
 			*ret = program;
 			return NULL;
 		}

@@ -2,71 +2,132 @@
 #include "symbols/libc_structure.h"
 
 #include "common/glibc_scan.h"
-#include "symbols/elf_file.h"
-#include "symbols/module_files.h"
+#include "support/range.h"
+#include "symbols/arena_check.h"
+#include "symbols/libc_image.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+/* The target runs: what was just being changed is looked at again. */
+#define ATTEMPTS 4
 
-/* libc.so.6 has 2 MB; a static program may have more around it. */
-#define FILE_SIZE_MAX ((off_t)1 << 30)
+/* What is recognised, at its addresses in the target. */
+struct found {
+	struct glibc_scan_arena arena;
+	struct glibc_scan_par par;
+	bool has_arena, has_par;
+};
 
-/* The whole file of the module, to be freed. */
-static struct memtool_error *read_file(struct module *module, uint8_t **ret, size_t *ret_size)
+static struct memtool_error *check(struct memory *memory, struct found *found,
+				   struct arena_facts *ret)
 {
-	const struct elf_file *file = module_file(module);
-	struct stat status;
-	size_t done = 0;
+	*ret = (struct arena_facts){ 0 };
+	struct memtool_error *error = NULL;
+	if (found->has_arena)
+		error = arena_check(memory, &found->arena, &found->has_arena, ret);
+	if (!error && found->has_par)
+		error = arena_check_mp(memory, &found->par, ret, &found->has_par);
+	return error;
+}
 
-	if (!file)
-		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
-					    "the file of %s is gone or may not be read, and its "
-					    "structure shows in that only; run memtool as root",
-					    module->name);
-	if (fstat(file->fd, &status) < 0 || status.st_size <= 0 || status.st_size > FILE_SIZE_MAX)
-		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
-					    "%s is of no use in its size", module->name);
-	_cleanup_free_ uint8_t *bytes = malloc((size_t)status.st_size);
-	if (!bytes)
-		return memtool_error_no_memory;
-	while (done < (size_t)status.st_size) {
-		ssize_t count =
-			pread(file->fd, bytes + done, (size_t)status.st_size - done, (off_t)done);
-		if (count < 0)
-			return memtool_error_os(errno, "%s could not be read", module->name);
-		if (count == 0)
+/* In the file both are as they were initialised, and without a like. */
+static struct memtool_error *recognise_file(const struct libc_image *file, struct memory *memory,
+					    struct found *ret)
+{
+	const struct image *image = &file->image;
+	struct arena_facts facts;
+	struct found found = { 0 };
+
+	for (int attempt = 0; attempt < ATTEMPTS && !(found.has_arena && found.has_par);
+	     attempt++) {
+		found.has_arena = glibc_scan_main_arena(image, &found.arena);
+		found.has_par = glibc_scan_mp(image, &found.par);
+		found.arena.address += file->bias;
+		found.par.address += file->bias;
+		if (!found.has_arena && !found.has_par)
 			break;
-		done += (size_t)count;
+		struct memtool_error *error = check(memory, &found, &facts);
+		if (error)
+			return error;
 	}
-	*ret = no_cleanup_ptr(bytes);
-	*ret_size = done;
+	*ret = found;
 	return NULL;
 }
 
-static struct memtool_error *not_recognised(const struct module *module, const char *what)
+/* In memory main_arena shows as long as nothing was allocated, and by its bins from then on. */
+static struct memtool_error *recognise_memory(const struct image *image, struct memory *memory,
+					      struct found *ret)
 {
-	return memtool_error_create(
-		MEMTOOL_ERROR_UNSUPPORTED,
-		"%s could not be recognised in %s, whose glibc may be newer than "
-		"this memtool; install its debug package, and leave out "
-		"--source=structure",
-		what, module->name);
+	struct arena_facts facts;
+	struct found found = { 0 };
+
+	found.has_arena = glibc_scan_main_arena(image, &found.arena) ||
+			  glibc_scan_used_arena(image, &found.arena);
+	struct memtool_error *error = check(memory, &found, &facts);
+	if (error)
+		return error;
+	found.has_par = glibc_scan_mp(image, &found.par) ||
+			glibc_scan_used_mp(image, facts.sbrk_base, &found.par);
+	if (found.has_par)
+		error = arena_check_mp(memory, &found.par, &facts, &found.has_par);
+	if (!error)
+		*ret = found;
+	return error;
 }
 
-/* `tcache` as its offset from fs_base, which ld.so has put into the GOT; unknown if in doubt. */
-static struct memtool_error *find_tcache(const struct module *module, const struct image *image,
-					 struct memory *memory, struct root *ret)
+static struct memtool_error *not_recognised(const struct module *module, const struct found *found,
+					    bool file)
 {
-	struct glibc_tls_slot slots[GLIBC_TLS_SLOTS];
-	size_t count = glibc_scan_tls(image, slots), index;
+	const char *what = found->has_arena ? "mp_" : "main_arena";
+
+	return memtool_error_create(
+		MEMTOOL_ERROR_UNSUPPORTED,
+		"%s could not be recognised in %s%s: its malloc may be newer than this memtool, or "
+		"another than glibc's",
+		what, module->name,
+		file ? "" : ", whose file is gone or may not be read (try as root)");
+}
+
+/*
+ * From the file, else from memory. *ret_image is the image it was found in; *ret is incomplete where
+ * neither shows both, and then there may be no image.
+ */
+static struct memtool_error *recognise(struct module *module, struct memory *memory, bool *ret_file,
+				       struct found *ret, struct libc_image *ret_image)
+{
+	bool is_there;
+
+	struct memtool_error *error = libc_image_of_file(module, ret_file, ret_image);
+	if (!error && *ret_file)
+		error = recognise_file(ret_image, memory, ret);
+	for (int attempt = 0; !error && attempt < ATTEMPTS && !(ret->has_arena && ret->has_par);
+	     attempt++) {
+		libc_image_deinit(ret_image);
+		error = libc_image_of_memory(module, memory, &is_there, ret_image);
+		if (!error && is_there)
+			error = recognise_memory(&ret_image->image, memory, ret);
+	}
+	return error;
+}
+
+struct memtool_error *libc_has_structure(struct module *module, struct memory *memory, bool *ret)
+{
+	_cleanup_libc_image_ struct libc_image image = { 0 };
+	struct found found = { 0 };
+	bool file;
+
+	struct memtool_error *error = recognise(module, memory, &file, &found, &image);
+	if (!error)
+		*ret = found.has_arena && found.has_par;
+	return error;
+}
+
+/* The offset from fs_base that ld.so has put into a word of the GOT. */
+static struct memtool_error *read_slot(const struct libc_image *image, struct memory *memory,
+				       const struct glibc_tls_slot *slot, struct root *ret)
+{
 	int64_t offset;
 
-	if (!glibc_scan_tcache(image, slots, count, &index))
-		return NULL;
-	struct memtool_error *error = memory_read(memory, module->bias + slots[index].got, &offset,
-						  sizeof(offset), "GOT");
+	struct memtool_error *error =
+		memory_read(memory, image->bias + slot->got, &offset, sizeof(offset), "GOT");
 	if (memtool_error_catch(&error, MEMTOOL_ERROR_FAULT) || error)
 		return error;
 	/* Static TLS lies below the thread pointer (x86-64: TLS variant II). */
@@ -75,33 +136,53 @@ static struct memtool_error *find_tcache(const struct module *module, const stru
 	return NULL;
 }
 
+/*
+ * `tcache`, by the code of a shared libc or by its initial value; it stays unknown where both leave a
+ * doubt. The rest of the TLS is for whoever knows the threads to look through.
+ */
+static struct memtool_error *find_tls(struct module *module, const struct libc_image *image,
+				      struct memory *memory, bool dummy, struct malloc_roots *roots)
+{
+	struct glibc_tls_slot slots[GLIBC_TLS_SLOTS];
+	size_t count = glibc_scan_tls(&image->image, slots), index;
+	uint64_t below, offset;
+
+	struct memtool_error *error = module_tls_offset(module, memory, &below);
+	if (error && error->code != MEMTOOL_ERROR_NO_MEMORY &&
+	    error->code != MEMTOOL_ERROR_NO_PROCESS) {
+		memtool_error_destroy(error);
+		return NULL;
+	}
+	if (error)
+		return error;
+	roots->tls = (struct tls_block){ -below, module->tls_size };
+	if (glibc_scan_tcache(&image->image, slots, count, &index))
+		return read_slot(image, memory, &slots[index], &roots->tcache);
+	if (dummy && glibc_scan_tcache_dummy(&image->image, &offset))
+		roots->tcache = (struct root){ offset - below, ROOT_STRUCTURE };
+	return NULL;
+}
+
 struct memtool_error *libc_find_structure(struct libc *libc, struct memory *memory,
 					  struct malloc_roots *ret)
 {
-	const struct module *module = libc->module;
-	_cleanup_free_ uint8_t *bytes = NULL;
+	_cleanup_libc_image_ struct libc_image image = { 0 };
 	struct malloc_roots roots = *ret;
-	struct glibc_scan_arena arena;
-	struct glibc_scan_par par;
-	struct image image;
-	size_t size;
+	struct found found = { 0 };
+	bool file;
 
-	struct memtool_error *error = read_file(libc->module, &bytes, &size);
+	struct memtool_error *error = recognise(libc->module, memory, &file, &found, &image);
+	if (!error && !(found.has_arena && found.has_par))
+		error = not_recognised(libc->module, &found, file);
+	if (!error)
+		error = find_tls(libc->module, &image, memory,
+				 found.arena.next == GLIBC_NEXT_WITH_DUMMY, &roots);
 	if (error)
 		return error;
-	if (!image_of_file(bytes, size, &image))
-		return not_recognised(module, "ELF");
-	if (!glibc_scan_main_arena(&image, &arena))
-		return not_recognised(module, "main_arena");
-	if (!glibc_scan_mp(&image, &par))
-		return not_recognised(module, "mp_");
-	error = find_tcache(module, &image, memory, &roots.tcache);
-	if (error)
-		return error;
-	roots.main_arena = (struct root){ module->bias + arena.address, ROOT_STRUCTURE };
-	roots.mp = (struct root){ module->bias + par.address, ROOT_STRUCTURE };
-	libc->traits.malloc_state_next = arena.next;
-	libc->traits.malloc_par_n_mmaps_max = par.n_mmaps_max;
+	roots.main_arena = (struct root){ found.arena.address, ROOT_STRUCTURE };
+	roots.mp = (struct root){ found.par.address, ROOT_STRUCTURE };
+	libc->traits.malloc_state_next = found.arena.next;
+	libc->traits.malloc_par_n_mmaps_max = found.par.n_mmaps_max;
 	*ret = roots;
 	return NULL;
 }

@@ -155,13 +155,30 @@ static void expect_static_error(struct copy copy, const char *text)
 	expect_error(libc_find(modules, &process->memory, &libc), MEMTOOL_ERROR_NOT_GLIBC, text);
 }
 
+/* It is found to be glibc's by its structure; symbols it has none. */
+static void expect_recognised(struct copy copy)
+{
+	struct malloc_roots roots = { 0 };
+	struct libc libc;
+
+	write_copy(copy, "program");
+	struct spawned *child = spawn_program(file);
+	spawn_expect(child, "ready");
+	look_at(child->pid);
+	no_error(libc_find(modules, &process->memory, &libc));
+	assert_string_equal(libc.module->name, file);
+	assert_true(libc.module->executable);
+	expect_error(libc_find_roots(&libc, &process->memory, &roots), MEMTOOL_ERROR_NO_SYMBOLS,
+		     "not stripped");
+}
+
 static void test_static_stripped(void **state)
 {
 	struct copy copy = read_copy(spawn_path("tests/fixtures/idle-static"));
 
 	(void)state;
 	symtab_of(copy)->sh_type = SHT_PROGBITS;
-	expect_static_error(copy, "static program without symbols");
+	expect_recognised(copy);
 }
 
 static void test_static_without_sections(void **state)
@@ -171,7 +188,32 @@ static void test_static_without_sections(void **state)
 	(void)state;
 	header_of(copy)->e_shoff = 0;
 	header_of(copy)->e_shnum = header_of(copy)->e_shstrndx = 0;
-	expect_static_error(copy, "static program without symbols");
+	expect_recognised(copy);
+}
+
+/* No word leads to itself any more, less the offset of `next`; the program makes no second arena. */
+static void break_ring(struct copy copy)
+{
+	static const uint64_t offsets[] = { 2152, 2160, 2072 };
+	const Elf64_Phdr *segments = (const void *)(copy.data + header_of(copy)->e_phoff);
+	size_t broken = 0;
+
+	for (size_t i = 0; i < header_of(copy)->e_phnum; i++) {
+		if (segments[i].p_type != PT_LOAD || !(segments[i].p_flags & PF_W))
+			continue;
+		for (uint64_t at = 0; at + 8 <= segments[i].p_filesz; at += 8) {
+			void *word = copy.data + segments[i].p_offset + at;
+			uint64_t value;
+			memcpy(&value, word, sizeof(value));
+			for (size_t j = 0; j < 3; j++) {
+				if (segments[i].p_vaddr + at - value != offsets[j])
+					continue;
+				memset(word, 0, sizeof(value));
+				broken++;
+			}
+		}
+	}
+	assert_true(broken > 0);
 }
 
 static void test_static_other_malloc(void **state)
@@ -180,7 +222,18 @@ static void test_static_other_malloc(void **state)
 
 	(void)state;
 	rename_string(copy, symtab_of(copy)->sh_link, "main_arena", "our_arena");
+	break_ring(copy);
 	expect_static_error(copy, "no main_arena");
+}
+
+static void test_static_unknown_malloc(void **state)
+{
+	struct copy copy = read_copy(spawn_path("tests/fixtures/idle-static"));
+
+	(void)state;
+	symtab_of(copy)->sh_type = SHT_PROGBITS;
+	break_ring(copy);
+	expect_static_error(copy, "not recognised");
 }
 
 static void test_go(void **state)
@@ -190,6 +243,7 @@ static void test_go(void **state)
 	(void)state;
 	rename_string(copy, header_of(copy)->e_shstrndx, "__libc_freeres_fn", ".note.go.buildid");
 	symtab_of(copy)->sh_type = SHT_PROGBITS;
+	break_ring(copy);
 	expect_static_error(copy, "a Go program");
 }
 
@@ -256,7 +310,7 @@ static void test_no_debug_file(void **state)
 	assert_non_null(strstr(error->message, "libc6-dbg"));
 	assert_non_null(strstr(error->message, "set DEBUGINFOD_URLS"));
 	assert_non_null(strstr(error->message, "build-id 5a5a5a"));
-	expect_error(error, MEMTOOL_ERROR_NO_SYMBOLS, "--source=inventory");
+	expect_error(error, MEMTOOL_ERROR_NO_SYMBOLS, "no debug file was found");
 	assert_int_equal(roots.main_arena.source, ROOT_UNKNOWN);
 	assert_int_equal(roots.thread_count, 7);
 }
@@ -267,6 +321,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_static_stripped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_static_without_sections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_static_other_malloc, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_static_unknown_malloc, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_libcs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_debug_file, setup, teardown),

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which words of the TLS are `tcache` and `thread_arena`, by what the threads have in them: where no
+ * symbol and no code tells, and to see that what they told is right.
+ *
+ * An arena is unmistakable: main_arena, or behind a heap_info that names it. A tcache is a chunk of
+ * few possible sizes, whose lists begin with chunks of the sizes they are for. Neither is looked for
+ * in the ring or by the layout: both come later.
+ */
+#include "common/glibc_scan.h"
+#include "glibc/chunk.h"
+#include "glibc/copy.h"
+
+#include <stdlib.h>
+
+/* Of a block, next to the thread pointer: the linker puts libc's variables behind the program's. */
+#define BLOCK_MAX (UINT64_C(64) << 10)
+#define WORD      8
+
+/* So many threads that have both suffice. */
+#define ENOUGH 16
+/* So many lists of a tcache are looked into. */
+#define LISTS 4
+
+/* What a word was in the threads looked at so far; nothing where it is 0. */
+struct word {
+	uint32_t arena; /* in so many threads */
+	uint32_t tcache; /* likewise, and once more for each list that proved right */
+	uint32_t no_arena;
+	uint32_t no_tcache;
+};
+
+struct search {
+	struct heap_copy *copy;
+	struct tls_block block;
+	struct word *words;
+	uint64_t *values; /* of the thread in hand */
+	bool all_seen; /* no thread was left out */
+};
+
+/* Bytes that may be missing. */
+static struct memtool_error *peek(const struct search *search, uint64_t address, void *buffer,
+				  size_t size, bool *ret_ok)
+{
+	size_t count;
+	struct memtool_error *error =
+		memory_read_some(search->copy->memory, address, buffer, size, &count);
+
+	*ret_ok = !error && count == size;
+	return error;
+}
+
+static struct memtool_error *is_arena(const struct search *search, uint64_t value, bool *ret)
+{
+	uint64_t heap = align_down(value, 4096), owner;
+
+	*ret = value == search->copy->heap->roots.main_arena.value;
+	/* heap_info has one of two sizes; a heap begins with its page, at least. */
+	if (*ret || (value - heap != 32 && value - heap != 48) ||
+	    !copy_anonymous(search->copy, value))
+		return NULL;
+	struct memtool_error *error = peek(search, heap, &owner, sizeof(owner), ret);
+	*ret = *ret && owner == value;
+	return error;
+}
+
+/* tcache_perthread_struct by the size of its chunk: 2.26 to 2.29, to 2.41, from 2.42 on. */
+struct tcache_kind {
+	uint64_t chunk_size;
+	uint32_t bins;
+	uint32_t count_size;
+	bool counts_down;
+};
+
+static const struct tcache_kind *kind_of(uint64_t size_field)
+{
+	static const struct tcache_kind kinds[] = {
+		{ 0x300, 76, 2, true },
+		{ 0x290, 64, 2, false },
+		{ 0x250, 64, 1, false },
+	};
+
+	if (!glibc_is_tcache_chunk(size_field))
+		return NULL;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (raw_size(size_field) >= kinds[i].chunk_size)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static uint32_t counter(const struct tcache_kind *kind, const uint8_t *tcache, uint32_t bin)
+{
+	return kind->count_size == 1 ? tcache[bin]
+				     : (uint32_t)(tcache[2 * bin] | tcache[2 * bin + 1] << 8);
+}
+
+/* Whether a list that begins with this entry can be that of bin. */
+static struct memtool_error *check_list(const struct search *search, uint64_t entry, uint32_t bin,
+					bool *ret)
+{
+	uint64_t size_field;
+
+	*ret = entry % GLIBC_MALLOC_ALIGNMENT == 0 && copy_anonymous(search->copy, entry);
+	if (!*ret)
+		return NULL;
+	struct memtool_error *error =
+		peek(search, entry - GLIBC_SIZE_SZ, &size_field, sizeof(size_field), ret);
+	*ret = *ret && raw_size(size_field) >= GLIBC_MINSIZE &&
+	       tcache_bin_of_size(raw_size(size_field)) == bin;
+	return error;
+}
+
+/* How sure it is that a tcache is at value: 0 if it is none, more with each list that has chunks. */
+static struct memtool_error *weigh_tcache(const struct search *search, uint64_t value,
+					  uint32_t *ret)
+{
+	uint8_t bytes[GLIBC_TCACHE_STRUCT_MAX];
+	uint64_t size_field = 0;
+	uint32_t lists = 0;
+	bool ok = false;
+
+	*ret = 0;
+	if (value % GLIBC_MALLOC_ALIGNMENT || !copy_anonymous(search->copy, value))
+		return NULL;
+	struct memtool_error *error =
+		peek(search, value - GLIBC_SIZE_SZ, &size_field, sizeof(size_field), &ok);
+	const struct tcache_kind *kind = ok ? kind_of(size_field) : NULL;
+	if (error || !kind)
+		return error;
+	error = peek(search, value, bytes, kind->bins * (kind->count_size + 8), &ok);
+	for (uint32_t bin = 0; bin < kind->bins && ok && !error && lists < LISTS; bin++) {
+		uint64_t entry = load_u64(bytes + kind->bins * kind->count_size + 8 * bin);
+		/* Of a running thread the two need not be of one moment. */
+		if (!kind->counts_down && !search->copy->live)
+			ok = (counter(kind, bytes, bin) != 0) == (entry != 0);
+		if (entry == 0 || !ok)
+			continue;
+		error = check_list(search, entry, bin, &ok);
+		lists++;
+	}
+	if (!error && ok)
+		*ret = 1 + lists;
+	return error;
+}
+
+static struct memtool_error *look_at_word(const struct search *search, size_t index)
+{
+	uint64_t value = search->values[index];
+	struct word *word = &search->words[index];
+	uint32_t weight = 0;
+	bool arena = false;
+
+	if (value == 0)
+		return NULL;
+	struct memtool_error *error = is_arena(search, value, &arena);
+	if (!error && !arena)
+		error = weigh_tcache(search, value, &weight);
+	if (error)
+		return error;
+	word->arena += arena;
+	word->no_arena += !arena;
+	word->tcache += weight;
+	/* Without a tcache, from 2.43 on, it leads to __tcache_dummy in libc. */
+	word->no_tcache += weight == 0 && !(search->copy->layout->tcache.dummy && !arena &&
+					    !copy_anonymous(search->copy, value));
+	return NULL;
+}
+
+/* *ret_both: it has an arena and a tcache, as far as its words tell. */
+static struct memtool_error *look_at_thread(struct search *search, const struct root_thread *thread,
+					    bool *ret_both)
+{
+	size_t count = search->block.size / WORD;
+	bool ok = false, arena = false, tcache = false;
+
+	*ret_both = false;
+	struct memtool_error *error = thread->fs_base
+					      ? peek(search, thread->fs_base + search->block.offset,
+						     search->values, count * WORD, &ok)
+					      : NULL;
+	if (error || !ok) {
+		search->all_seen &= thread->fs_base == 0 && !thread->unknown;
+		return error;
+	}
+	for (size_t i = 0; i < count && !error; i++) {
+		const struct word before = search->words[i];
+		error = look_at_word(search, i);
+		arena |= search->words[i].arena > before.arena;
+		tcache |= search->words[i].tcache > before.tcache;
+	}
+	*ret_both = arena && tcache;
+	return error;
+}
+
+static struct memtool_error *look_at_threads(struct search *search)
+{
+	const struct malloc_roots *roots = &search->copy->heap->roots;
+	struct memtool_error *error = NULL;
+	size_t both = 0;
+
+	search->all_seen = true;
+	for (size_t i = 0; i < roots->thread_count && !error; i++) {
+		bool has_both;
+		if (both == ENOUGH) {
+			search->all_seen = false;
+			break;
+		}
+		error = look_at_thread(search, &roots->threads[i], &has_both);
+		both += has_both;
+	}
+	return error;
+}
+
+/* A thread whose TLS is damaged does not outweigh the others. */
+static bool is_mostly(uint32_t yes, uint32_t no)
+{
+	return yes > 0 && no <= yes / 8;
+}
+
+static uint64_t offset_of(const struct search *search, size_t index)
+{
+	return search->block.offset + index * WORD;
+}
+
+/* The only word that has arenas; 0 is none, and UINT64_MAX if it cannot be told. */
+static uint64_t choose_thread_arena(const struct search *search)
+{
+	uint64_t found = 0;
+
+	for (size_t i = 0; i < search->block.size / WORD; i++) {
+		if (!is_mostly(search->words[i].arena, search->words[i].no_arena))
+			continue;
+		if (found)
+			return UINT64_MAX;
+		found = offset_of(search, i);
+	}
+	return found;
+}
+
+/* tcache, tcache_shutting_down and thread_arena are neighbours in .tbss of malloc.o, up to 2.42. */
+#define TCACHE_BEFORE_ARENA 16
+
+/* The word that is most like a tcache; as above. */
+static uint64_t choose_tcache(const struct search *search, uint64_t thread_arena)
+{
+	uint64_t found = 0;
+	uint32_t best = 0;
+
+	for (size_t i = 0; i < search->block.size / WORD; i++) {
+		const struct word *word = &search->words[i];
+		uint64_t offset = offset_of(search, i);
+
+		if (!is_mostly(word->tcache, word->no_tcache) || word->tcache < best)
+			continue;
+		if (word->tcache > best || offset == thread_arena - TCACHE_BEFORE_ARENA)
+			found = offset;
+		else if (found != thread_arena - TCACHE_BEFORE_ARENA)
+			found = UINT64_MAX;
+		best = word->tcache;
+	}
+	return found;
+}
+
+/* Whether a root that the code told is wrong: hardly any thread has there what must be there. */
+static bool is_refuted(const struct search *search, const struct root *root)
+{
+	uint64_t at = root->value - search->block.offset;
+
+	if (at >= search->block.size)
+		return false;
+	const struct word *word = &search->words[at / WORD];
+	return word->no_tcache > 0 && !is_mostly(word->tcache, word->no_tcache);
+}
+
+/* Takes what the threads show for a root that is not known; and what they do not show, if all do not. */
+static void take(const struct search *search, uint64_t offset, struct root *root)
+{
+	if (offset != UINT64_MAX && (offset != 0 || search->all_seen))
+		*root = (struct root){ offset, ROOT_STRUCTURE };
+}
+
+static void choose(const struct search *search, struct malloc_roots *roots)
+{
+	if (roots->thread_arena.source == ROOT_UNKNOWN)
+		take(search, choose_thread_arena(search), &roots->thread_arena);
+	if (roots->tcache.source == ROOT_STRUCTURE && is_refuted(search, &roots->tcache))
+		roots->tcache = (struct root){ 0 };
+	if (roots->tcache.source == ROOT_UNKNOWN)
+		take(search, choose_tcache(search, roots->thread_arena.value), &roots->tcache);
+}
+
+struct memtool_error *copy_tls(struct heap_copy *copy)
+{
+	struct malloc_roots *roots = &copy->heap->roots;
+	struct search search = { .copy = copy, .block = roots->tls };
+
+	if (search.block.size > BLOCK_MAX) {
+		uint64_t left_out = align_up(search.block.size - BLOCK_MAX, WORD);
+		search.block.offset += left_out;
+		search.block.size -= left_out;
+	}
+	search.block.size &= ~(uint64_t)(WORD - 1);
+	if (search.block.size == 0 || roots->thread_count == 0)
+		return NULL;
+	_cleanup_free_ struct word *words = calloc(search.block.size / WORD, sizeof(*words));
+	_cleanup_free_ uint64_t *values = malloc(search.block.size);
+	if (!words || !values)
+		return memtool_error_no_memory;
+	search.words = words;
+	search.values = values;
+	struct memtool_error *error = look_at_threads(&search);
+	if (!error)
+		choose(&search, roots);
+	return error;
+}
