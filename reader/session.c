@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session.h"
 
+#include "session_layout.h"
 #include "session_roots.h"
 
 #include <stdlib.h>
@@ -13,34 +14,6 @@ const char *layout_source_name(enum layout_source source)
 		[LAYOUT_DWARF] = "dwarf",
 	};
 	return names[source];
-}
-
-/* The table where a row fits what the binary shows, else what DWARF says. */
-static struct memtool_error *find_layout(struct session *session, enum layout_source source)
-{
-	const struct glibc_layout *layout = NULL;
-
-	if (source != LAYOUT_DWARF)
-		layout = glibc_layout_find(&session->libc.traits);
-	if (layout) {
-		session->layout = *layout;
-		session->layout_source = LAYOUT_TABLE;
-		return NULL;
-	}
-	if (source == LAYOUT_TABLE)
-		return memtool_error_create(
-			MEMTOOL_ERROR_UNSUPPORTED,
-			"glibc %s, with a malloc_state of %llu bytes, is not in the table of "
-			"layouts; use --layout=dwarf",
-			session->libc.version[0] ? session->libc.version : "of unknown version",
-			(unsigned long long)session->libc.traits.malloc_state_size);
-
-	struct memtool_error *error = session_load_libc(session);
-	if (!error)
-		error = libc_dwarf_layout(&session->libc, &session->layout);
-	if (!error)
-		session->layout_source = LAYOUT_DWARF;
-	return error;
 }
 
 static void name_libc(struct session *session)
@@ -78,7 +51,7 @@ struct memtool_error *session_locate(struct session *session)
 		return NULL;
 	struct memtool_error *error = session_find_roots(session);
 	if (!error)
-		error = find_layout(session, session->options.layout);
+		error = session_find_layout(session);
 	if (error)
 		return error;
 	name_libc(session);
@@ -114,6 +87,7 @@ static void forget(struct session *session)
 	session->libc = (struct libc){ 0 };
 	session->libc_name = NULL;
 	session->roots = (struct malloc_roots){ 0 };
+	session->other_count = 0;
 	session->located = false;
 }
 

@@ -48,8 +48,17 @@ struct session {
 	const char *libc_name;
 	bool libc_deleted;
 	struct malloc_roots roots; /* without threads */
+	/* The one to begin with: the heap's own is the one that memory showed. */
 	struct glibc_layout layout;
 	enum layout_source layout_source; /* not LAYOUT_AUTO: where layout came from */
+	/* The others that the binary allows: rows of the table, or plain_or_mangled. */
+	const struct glibc_layout *other_layouts[GLIBC_LAYOUTS];
+	size_t other_count;
+	struct glibc_layout plain_or_mangled; /* layout, with the other kind of links */
+	/* The table has no row of this version that fits, or the version is not known. */
+	bool layout_unconfirmed;
+	/* One line on how the layout was told where it was not by version; "" until the heap is read. */
+	char layout_note[256];
 	bool located; /* all from libc_name on is known */
 };
 

@@ -3,6 +3,7 @@
  * Reading the heap of a session's target, stopped or running.
  */
 #include "glibc/read.h"
+#include "session_layout.h"
 #include "session_roots.h"
 #include "support/array.h"
 #include "symbols/thread_list.h"
@@ -238,6 +239,9 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 	const struct heap_source source = {
 		.memory = &session->process->memory,
 		.layout = &session->layout,
+		.other_layouts = session->other_layouts,
+		.other_count = session->other_count,
+		.layout_unconfirmed = session->layout_unconfirmed,
 		.roots = &roots,
 		.anonymous = anonymous.data,
 		.anonymous_count = anonymous.count,
@@ -315,13 +319,28 @@ static struct memtool_error *read_running(struct session *session, struct heap *
 	return NULL;
 }
 
-struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
-					uint64_t *ret_stopped_ns)
+static struct memtool_error *read_heap(struct session *session, struct heap **ret,
+				       uint64_t *ret_stopped_ns)
 {
 	if (!session->options.no_stop)
 		return read_stopped(session, ret, ret_stopped_ns);
 	struct memtool_error *error = read_running(session, ret);
 	if (!error)
 		*ret_stopped_ns = 0;
+	return error;
+}
+
+struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
+					uint64_t *ret_stopped_ns)
+{
+	struct memtool_error *error = read_heap(session, ret, ret_stopped_ns);
+
+	if (error) {
+		error = session_replace_layout(session, error);
+		if (!error)
+			error = read_heap(session, ret, ret_stopped_ns);
+	}
+	if (!error)
+		session_note_layout(session, *ret);
 	return error;
 }

@@ -82,6 +82,11 @@ static struct memtool_error *write_text(const struct reading *reading,
 	if (session->layout_source == LAYOUT_TABLE)
 		output_printf(output, ", of glibc %s", heap->layout.name);
 	output_char(output, '\n');
+	if (session->layout_note[0]) {
+		output_text(output, "          ");
+		utf8_write_printable(output, session->layout_note);
+		output_char(output, '\n');
+	}
 	output_printf(output, "source:   %s\n", source_of(&heap->roots));
 	address_text(output, "main_arena", &heap->roots.main_arena);
 	address_text(output, "mp_", &heap->roots.mp);
@@ -159,6 +164,8 @@ static void info_json(const struct reading *reading, struct json *json)
 		json_string(json, "inventory_refused", session->inventory_error->message);
 	json_string(json, "layout", layout_source_name(session->layout_source));
 	json_string(json, "layout_name", heap->layout.name);
+	if (session->layout_note[0])
+		json_string(json, "layout_note", session->layout_note);
 	json_uint(json, "threads", heap->thread_count);
 	json_uint(json, "arenas", heap->arena_count);
 	json_uint(json, "chunks", heap->chunk_count);

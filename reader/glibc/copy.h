@@ -104,6 +104,8 @@ const struct range *copy_anonymous(const struct heap_copy *copy, uint64_t addres
 
 /* The steps of heap_copy(), in their order; each in the file of its name. */
 struct memtool_error *copy_tls(struct heap_copy *copy); /* tls.c: where TLS variables lie */
+struct memtool_error *copy_layout(struct heap_copy *copy,
+				  const struct heap_source *source); /* layout.c: which it is */
 struct memtool_error *copy_params(struct heap_copy *copy); /* arenas.c: mp_ */
 struct memtool_error *copy_arenas(struct heap_copy *copy); /* arenas.c: the ring */
 struct memtool_error *copy_threads(struct heap_copy *copy); /* threads.c: TLS and tcaches */

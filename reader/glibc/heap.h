@@ -170,8 +170,17 @@ struct heap_params {
 	uint64_t heap_max; /* size and alignment of non-main heaps */
 };
 
+/* What in memory bears the layout out, piece by piece; 0 and false where there was nothing to see. */
+struct layout_evidence {
+	bool bins; /* main_arena's bins are set, and where they must be */
+	uint16_t heap_info; /* its size */
+	uint16_t tcache_chunk; /* size of the chunk of a tcache_perthread_struct */
+	bool links; /* of tcaches and fastbins: mangled, or not */
+};
+
 struct heap {
 	struct glibc_layout layout;
+	struct layout_evidence evidence; /* not looked for where nothing depended on it */
 	struct malloc_roots roots; /* roots.threads belongs to it */
 	struct heap_params params;
 

@@ -81,6 +81,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	if (!error)
 		error = copy_tls(copy);
 	if (!error)
+		error = copy_layout(copy, source);
+	if (!error)
 		error = copy_params(copy);
 	if (!error)
 		error = copy_arenas(copy);

@@ -24,6 +24,11 @@ struct heap_copy;
 struct heap_source {
 	struct memory *memory;
 	const struct glibc_layout *layout;
+	/* Others that may be meant: one is taken instead if memory shows it and contradicts layout. */
+	const struct glibc_layout *const *other_layouts;
+	size_t other_count;
+	/* What speaks for a layout is but its likeness: one that memory contradicts is not taken. */
+	bool layout_unconfirmed;
 	const struct malloc_roots *roots; /* main_arena and mp must be known */
 	/*
 	 * Private anonymous writable memory of the target, sorted: where heaps and mmapped chunks
@@ -41,7 +46,10 @@ struct heap_source {
 	void *progress_context;
 };
 
-/* Reads; source need not outlive the call. */
+/*
+ * Reads; source need not outlive the call. MEMTOOL_ERROR_UNSUPPORTED where the layout is unconfirmed
+ * and memory contradicts it, and the others.
+ */
 struct memtool_error *heap_copy(const struct heap_source *source, struct heap_copy **ret);
 
 /* NULL is fine. */

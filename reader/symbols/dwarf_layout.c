@@ -188,7 +188,8 @@ static struct memtool_error *take_tcache(const struct dwarf_reader *reader,
 /*
  * What no type shows by itself came or went with something that does: fastbins went in 2.43,
  * hp_pagesize came in 2.35, and counters of free slots in 2.42, which made HEAP_MAX_SIZE constant
- * again. Only safe-linking (2.32) came with no change of a type.
+ * again. Only safe-linking (2.32) came with no change of a type: without hp_pagesize it is as right as
+ * the version.
  */
 static void take_conventions(unsigned int version, struct glibc_layout *layout)
 {
@@ -219,11 +220,6 @@ static struct memtool_error *read_layout(const struct dwarf_reader *reader,
 	if (error)
 		return error;
 	take_conventions(version, &layout);
-	if (version == 0 && !layout.safe_linking && layout.tcache.count_size == 2)
-		return memtool_error_create(
-			MEMTOOL_ERROR_UNSUPPORTED,
-			"this glibc is of 2.30 to 2.34, but which it is, and so "
-			"whether its free lists are mangled, cannot be told");
 	*ret = layout;
 	return NULL;
 }

@@ -99,6 +99,12 @@ struct heap_builder {
 	uint64_t mmapped_bytes;
 	uint64_t noise;
 
+	/* What the reader is told of the layout, if that is not all; else read_as is NULL. */
+	const struct glibc_layout *read_as;
+	const struct glibc_layout *others[GLIBC_LAYOUTS];
+	size_t other_count;
+	bool unconfirmed;
+
 	struct heap *heap; /* what builder_read() made */
 	uint64_t reads; /* how often the reader read, and how much */
 	uint64_t read_bytes;

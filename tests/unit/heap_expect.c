@@ -56,7 +56,10 @@ struct memtool_error *builder_try_read(struct heap_builder *b)
 	struct range anonymous[BUILDER_REGIONS];
 	struct heap_source source = {
 		.memory = &memory.memory,
-		.layout = b->layout,
+		.layout = b->read_as ? b->read_as : b->layout,
+		.other_layouts = b->others,
+		.other_count = b->other_count,
+		.layout_unconfirmed = b->unconfirmed,
 		.roots = &b->roots,
 		.anonymous = anonymous,
 		.anonymous_count = merge_anonymous(b, anonymous),
