@@ -21,7 +21,9 @@ struct stop {
 	pthread_t thread; /* the tracer's */
 	pid_t tid; /* the same; 0 until it runs */
 	sem_t settled; /* it holds every thread, or has failed */
-	sem_t released; /* it shall let go, and end */
+	sem_t released; /* it shall go on: hold again, or let go, and end */
+	const bool *runs; /* to hold again: tracer_hold_again()'s; NULL: to let go */
+	uint64_t moment_ns;
 	struct memtool_error *error; /* why it failed; the tracer's until it has settled or ended */
 	struct thread_array threads;
 	bool unblock; /* SIGTSTP */
@@ -43,8 +45,13 @@ static void *run_tracer(void *argument)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	stop->tid = gettid();
 	stop->error = tracer_hold(&stop->tracer);
-	sem_post(&stop->settled);
-	wait_for(&stop->released);
+	for (;;) {
+		sem_post(&stop->settled);
+		wait_for(&stop->released);
+		if (!stop->runs)
+			break;
+		stop->error = tracer_hold_again(&stop->tracer, stop->runs, stop->moment_ns);
+	}
 	tracer_release(&stop->tracer);
 	return NULL;
 }
@@ -132,6 +139,7 @@ static struct memtool_error *list_threads(struct stop *stop)
 {
 	const struct tracee_array *tracees = &stop->tracer.tracees;
 
+	stop->threads.count = 0;
 	for (size_t i = 0; i < tracees->count; i++)
 		if (tracees->data[i].state == TRACEE_HELD &&
 		    !thread_array_append(&stop->threads, &tracees->data[i].thread))
@@ -153,6 +161,16 @@ static struct memtool_error *verify(struct stop *stop)
 		return error;
 	process_set_held(stop->process, stop->threads.data[0].tid);
 	return NULL;
+}
+
+/* Waits until the tracer has done as it was told. */
+static struct memtool_error *settle(struct stop *stop)
+{
+	if (wait_until_settled(stop))
+		return verify(stop);
+	return memtool_error_create(MEMTOOL_ERROR_NO_PROCESS,
+				    "process %d is about to run another program: try again",
+				    stop->process->pid);
 }
 
 struct memtool_error *stop_threads(struct process *process, struct stop **ret)
@@ -180,13 +198,7 @@ struct memtool_error *stop_threads(struct process *process, struct stop **ret)
 		free_stop(stop);
 		return error;
 	}
-	if (wait_until_settled(stop))
-		error = verify(stop);
-	else
-		error = memtool_error_create(MEMTOOL_ERROR_NO_PROCESS,
-					     "process %d is about to run another program: try "
-					     "again",
-					     process->pid);
+	error = settle(stop);
 	if (error) {
 		stop_resume(stop, NULL);
 		return error;
@@ -199,6 +211,17 @@ const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_coun
 {
 	*ret_count = stop->threads.count;
 	return stop->threads.data;
+}
+
+struct memtool_error *stop_again(struct stop *stop, const bool *runs, uint64_t moment_ns)
+{
+	process_set_held(stop->process, 0);
+	stop->runs = runs;
+	stop->moment_ns = moment_ns;
+	sem_post(&stop->released);
+	struct memtool_error *error = settle(stop);
+	stop->runs = NULL;
+	return error;
 }
 
 void stop_resume(struct stop *stop, uint64_t *ret_ns)

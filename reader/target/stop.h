@@ -24,6 +24,7 @@
 #include "support/error.h"
 #include "target/process.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -33,6 +34,9 @@ struct stopped_thread {
 	uint64_t fs_base; /* 0: the thread has no TLS, or is a worker of io_uring */
 	uint64_t sp;
 	uint64_t pc;
+	/* The system call that it was in, or is about to return from; -1 for none. */
+	int64_t system_call;
+	bool suspended; /* by a signal (SIGSTOP, a tty): it would not run if it were let go */
 };
 
 struct stop;
@@ -45,6 +49,14 @@ struct memtool_error *stop_threads(struct process *process, struct stop **ret);
 
 /* The threads that are held, by ascending tid; valid until stop_resume(). */
 const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_count);
+
+/*
+ * Lets the threads go on for a moment for which runs says so, while the others stay, and holds all
+ * of them again. runs has an element for each of stop_list(), which is another list afterwards:
+ * threads may have ended, or begun. A suspended one stays where it is. On failure nothing but
+ * stop_resume() is left to do.
+ */
+struct memtool_error *stop_again(struct stop *stop, const bool *runs, uint64_t moment_ns);
 
 /*
  * Detaches from every thread and frees stop. *ret_ns, if not NULL, is how long the target stood

@@ -226,6 +226,7 @@ static void observe(struct tracer *tracer, struct tracee *tracee)
 	} else if (info.si_status >> 8 == PTRACE_EVENT_STOP) {
 		/* Our interrupt, or the stop of a process that was stopped before. */
 		tracee->state = TRACEE_HELD;
+		tracee->thread.suspended = (info.si_status & 0xff) != SIGTRAP;
 	} else {
 		/*
 		 * It has met a signal before our interrupt. The thread takes it (which sets up the
@@ -309,6 +310,12 @@ static struct memtool_error *await_all(struct tracer *tracer)
 	return NULL;
 }
 
+static struct memtool_error *stop_seized(struct tracer *tracer)
+{
+	interrupt_seized(tracer);
+	return await_all(tracer);
+}
+
 /*
  * PTRACE_GETREGS always shows x86-64 registers; those of PTRACE_GETREGSET would be the i386 ones
  * for a thread that is just in 32-bit code, as Wine's are.
@@ -323,6 +330,7 @@ static void read_registers(struct tracee *tracee)
 	}
 	tracee->thread.sp = registers.rsp;
 	tracee->thread.pc = registers.rip;
+	tracee->thread.system_call = (int64_t)registers.orig_rax;
 	/*
 	 * A worker of io_uring never runs in user space: the kernel zeroes these two for it
 	 * (copy_thread() in arch/x86/kernel/process.c), and its FS base is its creator's.
@@ -341,8 +349,7 @@ MAY_BE_CANCELLED struct memtool_error *tracer_hold(struct tracer *tracer)
 			break;
 		if (tracer->stopped_ns && now_ns() - tracer->stopped_ns > PATIENCE_TOTAL_NS)
 			return lost_patience(tracer);
-		interrupt_seized(tracer);
-		error = await_all(tracer);
+		error = stop_seized(tracer);
 		if (error)
 			return error;
 	}
@@ -350,6 +357,33 @@ MAY_BE_CANCELLED struct memtool_error *tracer_hold(struct tracer *tracer)
 		if (tracer->tracees.data[i].state == TRACEE_HELD)
 			read_registers(&tracer->tracees.data[i]);
 	return NULL;
+}
+
+/* They stay seized, so that to hold them again takes no more than an interrupt. */
+static void let_run(struct tracer *tracer, const bool *runs)
+{
+	for (size_t i = 0, held = 0; i < tracer->tracees.count; i++) {
+		struct tracee *tracee = &tracer->tracees.data[i];
+		if (tracee->state != TRACEE_HELD || !runs[held++] || tracee->thread.suspended)
+			continue;
+		/* It fails if the thread was killed, which waiting shows, too. */
+		ptrace(PTRACE_CONT, tracee->thread.tid, NULL, NULL);
+		tracee->state = TRACEE_SEIZED;
+	}
+}
+
+MAY_BE_CANCELLED struct memtool_error *tracer_hold_again(struct tracer *tracer, const bool *runs,
+							 uint64_t moment_ns)
+{
+	const struct timespec moment = {
+		.tv_sec = (time_t)(moment_ns / 1000000000),
+		.tv_nsec = (long)(moment_ns % 1000000000),
+	};
+
+	let_run(tracer, runs);
+	nanosleep(&moment, NULL);
+	struct memtool_error *error = stop_seized(tracer);
+	return error ? error : tracer_hold(tracer);
 }
 
 void tracer_release(struct tracer *tracer)

@@ -58,6 +58,13 @@ void tracer_deinit(struct tracer *tracer);
 /* Seizes, interrupts and awaits every thread, and reads their registers. */
 struct memtool_error *tracer_hold(struct tracer *tracer);
 
+/*
+ * Lets held threads run for a moment, and holds all that there are then. runs has an element for
+ * each held thread, in the order of tracees.
+ */
+struct memtool_error *tracer_hold_again(struct tracer *tracer, const bool *runs,
+					uint64_t moment_ns);
+
 /* Detaches from all threads that are held. */
 void tracer_release(struct tracer *tracer);
 
