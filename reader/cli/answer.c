@@ -6,17 +6,16 @@
 static void note_audit(const struct audit *audit)
 {
 	const struct audit_findings *findings = &audit->findings;
+	uint64_t doubts = audit_doubts(audit);
 	size_t first = 0;
-	uint64_t doubts = 0;
 
 	if (audit->ok)
 		return;
 	while (first < findings->count && !findings->data[first].doubt)
 		first++;
-	for (unsigned int kind = 0; kind < AUDIT_KINDS; kind++)
-		doubts += kind == AUDIT_LOCKED ? 0 : audit->counted[kind];
 	message_note("audit: %s", first < findings->count ? findings->data[first].message
 							  : "some findings could not be kept");
+	message_note("audit: %s", audit_reason(audit));
 	if (doubts > 1)
 		message_note("audit: %llu findings in all; memtool info lists them",
 			     (unsigned long long)doubts);

@@ -24,6 +24,10 @@ void audit_json(struct json *json, const char *name, const struct audit *audit)
 	json_object(json, name);
 	json_bool(json, "ok", audit->ok);
 	json_bool(json, "truncated", audit->truncated);
+	if (audit->ok)
+		json_null(json, "reason");
+	else
+		json_string(json, "reason", audit_reason(audit));
 	json_array(json, "findings");
 	for (size_t i = 0; i < audit->findings.count; i++)
 		finding_json(json, &audit->findings.data[i]);
@@ -49,7 +53,10 @@ void audit_text(struct output *output, const struct audit *audit, size_t max)
 		output_text(output, "Audit: every byte accounted for");
 	else
 		output_text(output, "Audit: the numbers do not add up; what is shown is in doubt");
-	output_text(output, count ? ", with remarks:\n" : ".\n");
+	if (!audit->ok)
+		output_printf(output, ":\n  %s\n", audit_reason(audit));
+	else
+		output_text(output, count ? ", with remarks:\n" : ".\n");
 	size_t shown = findings->count < max ? findings->count : max;
 	for (size_t i = 0; i < shown; i++) {
 		output_text(output, "  ");

@@ -8,7 +8,7 @@
 #include "cli/json.h"
 #include "glibc/audit.h"
 
-/* {"ok":..,"truncated":..,"findings":[{"kind":..,"doubt":..,"message":..} ...]} */
+/* {"ok":..,"truncated":..,"reason":..,"findings":[{"kind":..,"doubt":..,"message":..} ...]} */
 void audit_json(struct json *json, const char *name, const struct audit *audit);
 
 /* The verdict, and the first max of the findings. */

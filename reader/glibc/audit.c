@@ -19,8 +19,15 @@ const char *audit_kind_name(enum audit_kind kind)
 		[AUDIT_SYSTEM_MEM] = "system-mem",
 		[AUDIT_MMAPPED] = "mmapped",
 		[AUDIT_LOCKED] = "locked",
+		[AUDIT_INSIDE] = "inside-malloc",
 	};
 	return names[kind];
+}
+
+/* The others remark upon what may explain a doubt, or be nothing. */
+static bool is_doubt(enum audit_kind kind)
+{
+	return kind != AUDIT_LOCKED && kind != AUDIT_INSIDE;
 }
 
 void audit_deinit(struct audit *audit)
@@ -48,9 +55,61 @@ void audit_rewind(struct audit *audit, const struct audit_mark *mark)
 bool audit_doubts_since(const struct audit *audit, const struct audit_mark *mark)
 {
 	for (int kind = 0; kind < AUDIT_KINDS; kind++) {
-		if (kind != AUDIT_LOCKED && audit->counted[kind] > mark->counted[kind])
+		if (is_doubt(kind) && audit->counted[kind] > mark->counted[kind])
 			return true;
 	}
+	return false;
+}
+
+uint64_t audit_doubts(const struct audit *audit)
+{
+	uint64_t count = 0;
+
+	for (int kind = 0; kind < AUDIT_KINDS; kind++)
+		count += is_doubt(kind) ? audit->counted[kind] : 0;
+	return count;
+}
+
+const char *audit_reason(const struct audit *audit)
+{
+	if (audit->ok)
+		return NULL;
+	if (audit->live)
+		return "the process ran while it was read, and what it changed meanwhile is torn";
+	if (audit->counted[AUDIT_LOCKED] || audit->counted[AUDIT_INSIDE])
+		return "a thread was inside malloc, and what it was changing is torn";
+	if (audit->counted[AUDIT_UNREADABLE])
+		return "a part of the heap could not be read";
+	return "no thread was seen inside malloc: the heap may be damaged";
+}
+
+/* The next doubt at or behind findings[index], or NULL. */
+static const struct audit_finding *next_doubt(const struct audit *audit, size_t *index)
+{
+	while (*index < audit->findings.count) {
+		const struct audit_finding *finding = &audit->findings.data[(*index)++];
+		if (finding->doubt)
+			return finding;
+	}
+	return NULL;
+}
+
+bool audit_same_doubts(const struct audit *a, const struct audit *b)
+{
+	const struct audit_finding *x, *y;
+	size_t i = 0, j = 0;
+
+	for (int kind = 0; kind < AUDIT_KINDS; kind++) {
+		if (is_doubt(kind) && a->counted[kind] != b->counted[kind])
+			return false;
+	}
+	do {
+		x = next_doubt(a, &i);
+		y = next_doubt(b, &j);
+		if (!x || !y)
+			return x == y;
+	} while (x->kind == y->kind && x->address == y->address && x->expected == y->expected &&
+		 x->found == y->found);
 	return false;
 }
 
@@ -66,7 +125,7 @@ void audit_add(struct audit *audit, enum audit_kind kind, uint64_t address, uint
 {
 	struct audit_finding finding = {
 		.kind = kind,
-		.doubt = kind != AUDIT_LOCKED,
+		.doubt = is_doubt(kind),
 		.address = address,
 		.expected = expected,
 		.found = found,

@@ -26,6 +26,7 @@ enum audit_kind {
 	AUDIT_SYSTEM_MEM, /* the bytes of an arena do not add up to system_mem */
 	AUDIT_MMAPPED, /* count or bytes of mmapped chunks differ from mp_ */
 	AUDIT_LOCKED, /* an arena was locked: a thread was inside malloc */
+	AUDIT_INSIDE, /* a thread was inside malloc, by its program counter */
 	AUDIT_KINDS
 };
 
@@ -34,7 +35,7 @@ const char *audit_kind_name(enum audit_kind kind);
 
 struct audit_finding {
 	enum audit_kind kind;
-	/* Whether the answer is doubtful for it: true for all kinds but AUDIT_LOCKED. */
+	/* Whether the answer is doubtful for it: true for all kinds but the last two. */
 	bool doubt;
 	uint64_t address; /* where; 0 if nowhere in particular */
 	uint64_t expected; /* of kinds that compare numbers */
@@ -51,6 +52,7 @@ struct audit {
 	struct audit_findings findings;
 	uint64_t counted[AUDIT_KINDS]; /* also those not kept */
 	bool ok; /* no finding is a doubt */
+	bool live; /* the target ran while it was read */
 	bool truncated; /* some were not kept, or memory ran out for one */
 };
 
@@ -70,6 +72,15 @@ void audit_rewind(struct audit *audit, const struct audit_mark *mark);
 
 /* Whether anything doubtful was added since. */
 bool audit_doubts_since(const struct audit *audit, const struct audit_mark *mark);
+
+/* How many doubts there are, also those not kept. */
+uint64_t audit_doubts(const struct audit *audit);
+
+/* Why it may be that the numbers do not add up, in one sentence for a person; NULL if they do. */
+const char *audit_reason(const struct audit *audit);
+
+/* Whether both have the very same doubts, as of a heap that is damaged rather than caught midway. */
+bool audit_same_doubts(const struct audit *a, const struct audit *b);
 
 /* Sets ok from the findings; the last step of making a heap. */
 void audit_conclude(struct audit *audit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The audit's last part: the sums of the walk against system_mem and mp_, and what is free in no
- * list.
+ * list or has a free neighbour.
  */
 #include "glibc/chunk.h"
 #include "glibc/copy.h"
@@ -55,16 +55,28 @@ static void audit_mmapped(struct heap *heap)
 			  heap->mmapped_bytes, params->mmapped_mem);
 }
 
-static void audit_unlisted(struct heap *heap)
+/*
+ * Those that are free by the next one's PREV_INUSE: each must be in a list, and have no neighbour of
+ * its kind, with which free() would have made it one (do_check_free_chunk() in malloc.c).
+ */
+static void audit_free(struct heap_copy *copy)
 {
-	if (heap->tally[CHUNK_UNLISTED].count == 0)
-		return;
-	for (size_t i = 0; i < heap->chunk_count; i++) {
-		const struct chunk *chunk = &heap->chunks[i];
+	struct heap *heap = copy->heap;
+	const struct chunk *before = NULL;
+
+	for (size_t i = 0; i < copy->double_links.count; i++) {
+		const struct chunk *chunk = &heap->chunks[copy->double_links.data[i].index];
 		if (chunk->state == CHUNK_UNLISTED)
 			audit_add(&heap->audit, AUDIT_STATE_CONFLICT, chunk_address(chunk), 0, 0,
 				  "chunk 0x%" PRIx64 " of arena %u is free, but in no list",
 				  chunk_address(chunk), (unsigned int)chunk->arena);
+		if (before && chunk_end(before) == chunk_address(chunk))
+			audit_add(&heap->audit, AUDIT_STATE_CONFLICT, chunk_address(chunk), 0, 0,
+				  "chunk 0x%" PRIx64
+				  " of arena %u is free, and so is the one before "
+				  "it: they should be one",
+				  chunk_address(chunk), (unsigned int)chunk->arena);
+		before = chunk;
 	}
 }
 
@@ -75,5 +87,5 @@ void audit_books(struct heap_copy *copy)
 	for (size_t i = 0; i < heap->arena_count; i++)
 		audit_arena(heap, i);
 	audit_mmapped(heap);
-	audit_unlisted(heap);
+	audit_free(copy);
 }

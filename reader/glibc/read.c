@@ -76,6 +76,7 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 					source->progress_context);
 	if (source->progress)
 		copy->memory = &copy->counted.memory;
+	copy->heap->audit.live = source->live;
 
 	struct memtool_error *error = copy_roots(source->roots, &copy->heap->roots);
 	if (!error)

@@ -32,6 +32,9 @@ struct root_thread {
 	pid_t tid;
 	uint64_t fs_base; /* 0: no TLS, or unknown */
 	bool unknown; /* the thread could not be asked: the target was not stopped */
+	/* Where it was if that was inside malloc, and what that is called; 0 and NULL: it was not. */
+	uint64_t inside;
+	const char *inside_name; /* lasts as long as the program; NULL: not known */
 	/* Of fs_base; ROOT_UNKNOWN also when it was read from the registers alone. */
 	enum root_source source;
 };

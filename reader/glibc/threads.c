@@ -120,6 +120,16 @@ static bool is_set(const struct root *root)
 	return root->source != ROOT_UNKNOWN && root->value != 0;
 }
 
+/* What such a thread is about to give or take may be in no list, or in two. */
+static void remark_inside(struct heap_copy *copy, const struct root_thread *thread)
+{
+	if (thread->inside)
+		audit_add(&copy->heap->audit, AUDIT_INSIDE, thread->inside, 0, 0,
+			  "thread %d is inside malloc: in %s at 0x%" PRIx64, thread->tid,
+			  thread->inside_name ? thread->inside_name : "a function of it",
+			  thread->inside);
+}
+
 struct memtool_error *copy_threads(struct heap_copy *copy)
 {
 	struct heap *heap = copy->heap;
@@ -151,6 +161,7 @@ struct memtool_error *copy_threads(struct heap_copy *copy)
 				  "thread %d: where its TLS is could not be told without a stop; "
 				  "what it has cached shows as in-use",
 				  thread->tid);
+		remark_inside(copy, &heap->roots.threads[i]);
 		if (thread->fs_base == 0 || thread->shares_tls)
 			continue;
 		error = check_tcb(copy, thread, &ok);

@@ -9,7 +9,7 @@
 #include "heap_builder.h"
 
 #define KIND(kind) BUILDER_KIND(AUDIT_##kind)
-#define ANY_DOUBT  (BUILDER_KIND(AUDIT_KINDS) - 1 - KIND(LOCKED))
+#define ANY_DOUBT  (BUILDER_KIND(AUDIT_KINDS) - 1 - KIND(LOCKED) - KIND(INSIDE))
 
 #define NOWHERE UINT64_C(0x666666660000)
 
