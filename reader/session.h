@@ -14,6 +14,7 @@
 #include "glibc/inventory.h"
 #include "support/error.h"
 #include "symbols/libc.h"
+#include "symbols/malloc_code.h"
 #include "target/maps.h"
 #include "target/process.h"
 
@@ -44,6 +45,7 @@ struct session {
 	/* Loaded when symbols are needed; until then modules and libc.module are NULL. */
 	struct modules *modules;
 	struct libc libc;
+	struct malloc_code malloc_code; /* empty as long as modules are not loaded */
 	/* The file that main_arena is in: its path as the target sees it, and whether it is gone. */
 	const char *libc_name;
 	bool libc_deleted;
@@ -60,6 +62,7 @@ struct session {
 	/* One line on how the layout was told where it was not by version; "" until the heap is read. */
 	char layout_note[256];
 	bool located; /* all from libc_name on is known */
+	unsigned int stops; /* how often the last session_read_heap() stopped the target */
 };
 
 /* The process alone, whatever its malloc is. */
@@ -79,7 +82,12 @@ struct memtool_error *session_load_modules(struct session *session);
 /* Looks anew at the mappings, and forgets all that was found by them. */
 struct memtool_error *session_refresh(struct session *session);
 
-/* *ret_stopped_ns is how long the target stood still, if at all. It runs on when this returns. */
+/*
+ * Threads that are inside malloc are let out of it before the target is read, and where the audit
+ * fails all the same, the target is stopped and read anew, a few times; the reading with the least
+ * doubt counts. *ret_stopped_ns is how long the target stood still in all; it runs on when this
+ * returns.
+ */
 struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
 					uint64_t *ret_stopped_ns);
 

@@ -5,6 +5,7 @@
 #include "glibc/read.h"
 #include "session_layout.h"
 #include "session_roots.h"
+#include "session_settle.h"
 #include "support/array.h"
 #include "symbols/thread_list.h"
 #include "target/stop.h"
@@ -12,9 +13,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* How often a running target is read before what doubt is left is reported. */
-#define RUNNING_ATTEMPTS 4
+/* How often a target is read before what doubt is left is reported. */
+#define ATTEMPTS 4
+/* How long a target runs before it is stopped once more, so that threads get on. */
+#define PAUSE_NS 1000000
 
 DEFINE_ARRAY(anonymous_ranges, struct range)
 DEFINE_ARRAY(root_threads, struct root_thread)
@@ -77,6 +81,8 @@ static struct memtool_error *list_held_threads(const struct session *session,
 		};
 		if (thread.fs_base && find_published(session, thread.fs_base))
 			thread.source = ROOT_INVENTORY;
+		if (session_is_inside(session, &threads[i], &thread.inside_name))
+			thread.inside = threads[i].pc;
 		if (!root_threads_append(ret, &thread))
 			return memtool_error_no_memory;
 	}
@@ -258,76 +264,89 @@ struct memtool_error *session_read_held(struct session *session, const struct st
 	struct heap_copy *copy;
 	struct memtool_error *error = copy_heap(session, stop, &copy);
 
-	return error ? error : heap_finish(copy, ret);
+	if (!error)
+		error = heap_finish(copy, ret);
+	if (!error)
+		session_note_layout(session, *ret);
+	return error;
 }
 
+/* One reading of a target that is stopped for it; how long that was is added to *stopped_ns. */
 static struct memtool_error *read_stopped(struct session *session, struct heap **ret,
-					  uint64_t *ret_stopped_ns)
+					  uint64_t *stopped_ns)
 {
 	struct heap_copy *copy = NULL;
 	struct stop *stop;
-	uint64_t stopped_ns;
+	uint64_t ns;
 
 	struct memtool_error *error = stop_threads(session->process, &stop);
 	if (error)
 		return error;
-	error = copy_heap(session, stop, &copy);
-	stop_resume(stop, &stopped_ns);
+	error = session_settle(session, stop);
 	if (!error)
-		error = heap_finish(copy, ret);
-	if (!error)
-		*ret_stopped_ns = stopped_ns;
-	return error;
+		error = copy_heap(session, stop, &copy);
+	stop_resume(stop, &ns);
+	*stopped_ns += ns;
+	session->stops++;
+	return error ? error : heap_finish(copy, ret);
 }
 
-static uint64_t doubts(const struct heap *heap)
-{
-	uint64_t count = 0;
-
-	for (int kind = 0; kind < AUDIT_KINDS; kind++)
-		count += kind == AUDIT_LOCKED ? 0 : heap->audit.counted[kind];
-	return count;
-}
-
-/*
- * Reads while the target runs. Segments that were torn have been read again already; a few whole
- * readings more, and the one with the least doubt counts.
- */
+/* Segments that were torn while the target ran have been read again already. */
 static struct memtool_error *read_running(struct session *session, struct heap **ret)
 {
-	struct heap *best = NULL;
+	struct heap_copy *copy;
 
-	for (int attempt = 0; attempt < RUNNING_ATTEMPTS && !(best && best->audit.ok); attempt++) {
-		struct heap_copy *copy;
-		struct heap *heap;
+	struct memtool_error *error = copy_heap(session, NULL, &copy);
+	return error ? error : heap_finish(copy, ret);
+}
 
-		struct memtool_error *error = copy_heap(session, NULL, &copy);
-		if (!error)
-			error = heap_finish(copy, &heap);
-		if (error) {
-			heap_destroy(best);
-			return error;
-		}
-		if (best && doubts(heap) >= doubts(best)) {
-			heap_destroy(heap);
-			continue;
-		}
-		heap_destroy(best);
-		best = heap;
+/* One more reading. Keeps the better one; *ret_done if a further one would be no better. */
+static struct memtool_error *read_again(struct session *session, struct heap **best,
+					uint64_t *stopped_ns, bool *ret_done)
+{
+	struct heap *heap, *worse;
+
+	struct memtool_error *error = session->options.no_stop
+					      ? read_running(session, &heap)
+					      : read_stopped(session, &heap, stopped_ns);
+	if (error)
+		return error;
+	/* What comes out the same again was not caught midway: it is damage. */
+	*ret_done = heap->audit.ok || (*best && audit_same_doubts(&heap->audit, &(*best)->audit));
+	worse = heap;
+	if (!*best || audit_doubts(&heap->audit) < audit_doubts(&(*best)->audit)) {
+		worse = *best;
+		*best = heap;
 	}
-	*ret = best;
+	heap_destroy(worse);
 	return NULL;
 }
 
 static struct memtool_error *read_heap(struct session *session, struct heap **ret,
 				       uint64_t *ret_stopped_ns)
 {
-	if (!session->options.no_stop)
-		return read_stopped(session, ret, ret_stopped_ns);
-	struct memtool_error *error = read_running(session, ret);
-	if (!error)
-		*ret_stopped_ns = 0;
-	return error;
+	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	struct heap *best = NULL;
+	uint64_t stopped_ns = 0;
+	bool done = false;
+
+	session->stops = 0;
+	if (session->libc.module)
+		session_load_malloc_code(session);
+	for (int attempt = 0; attempt < ATTEMPTS && !done; attempt++) {
+		if (attempt > 0 && !session->options.no_stop) {
+			session_load_malloc_code(session);
+			nanosleep(&pause, NULL);
+		}
+		struct memtool_error *error = read_again(session, &best, &stopped_ns, &done);
+		if (error) {
+			heap_destroy(best);
+			return error;
+		}
+	}
+	*ret = best;
+	*ret_stopped_ns = stopped_ns;
+	return NULL;
 }
 
 struct memtool_error *session_read_heap(struct session *session, struct heap **ret,

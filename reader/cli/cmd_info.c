@@ -101,7 +101,10 @@ static struct memtool_error *write_text(const struct reading *reading,
 	output_printf(output, "chunks:   %s\n", units_count(heap->chunk_count).text);
 	output_text(output, "stopped:  ");
 	output_milliseconds(output, reading->stopped_ns);
-	output_text(output, " ms\n");
+	if (session->stops > 1)
+		output_printf(output, " ms, in %u stops\n", session->stops);
+	else
+		output_text(output, " ms\n");
 	audit_text(output, &heap->audit, FINDINGS_SHOWN);
 	return NULL;
 }
@@ -170,6 +173,7 @@ static void info_json(const struct reading *reading, struct json *json)
 	json_uint(json, "arenas", heap->arena_count);
 	json_uint(json, "chunks", heap->chunk_count);
 	json_milliseconds(json, "stopped_ms", reading->stopped_ns);
+	json_uint(json, "stops", session->stops);
 	audit_json(json, "audit", &heap->audit);
 	json_end(json);
 }
@@ -200,8 +204,9 @@ static struct memtool_error *write_csv(const struct reading *reading,
 {
 	const struct session *session = reading->session;
 	const struct heap *heap = reading->heap;
-	struct csv csv = csv_start(output, "pid,command,glibc,libc,build_id,source,layout,threads,"
-					   "arenas,chunks,stopped_ms,audit_ok,audit_findings");
+	struct csv csv =
+		csv_start(output, "pid,command,glibc,libc,build_id,source,layout,threads,"
+				  "arenas,chunks,stopped_ms,audit_ok,audit_findings,stops");
 
 	csv_uint(&csv, (uint64_t)session->process->pid);
 	csv_string(&csv, reading->command);
@@ -216,6 +221,7 @@ static struct memtool_error *write_csv(const struct reading *reading,
 	csv_milliseconds(&csv, reading->stopped_ns);
 	csv_bool(&csv, heap->audit.ok);
 	csv_uint(&csv, audit_count(&heap->audit));
+	csv_uint(&csv, session->stops);
 	csv_end_row(&csv);
 	return NULL;
 }

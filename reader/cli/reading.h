@@ -16,7 +16,7 @@
 struct reading {
 	struct session *session;
 	struct heap *heap;
-	uint64_t stopped_ns; /* how long the process stood still */
+	uint64_t stopped_ns; /* how long the process stood still, in all */
 	char command[COMMAND_NAME_MAX]; /* bytes, as the process named itself */
 };
 

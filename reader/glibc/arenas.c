@@ -8,6 +8,9 @@
 
 #include <inttypes.h>
 
+/* As many as heap_has_locked_arena() looks at: 8 for each of 512 processors. */
+#define LOCKED_ARENAS_MAX 4096
+
 struct memtool_error *copy_params(struct heap_copy *copy)
 {
 	const struct glibc_layout *layout = copy->layout;
@@ -162,5 +165,27 @@ struct memtool_error *copy_arenas(struct heap_copy *copy)
 		if (!ok)
 			break;
 	}
+	return NULL;
+}
+
+struct memtool_error *heap_has_locked_arena(const struct heap_source *source, bool *ret)
+{
+	const struct glibc_layout *layout = source->layout;
+	uint64_t main_arena = source->roots->main_arena.value, address = main_arena;
+	struct memtool_error *error = NULL;
+	uint32_t mutex = 0;
+
+	for (size_t i = 0; i < LOCKED_ARENAS_MAX && !mutex; i++) {
+		error = memory_read(source->memory, address + layout->malloc_state.mutex, &mutex,
+				    sizeof(mutex), "arena");
+		if (!error)
+			error = memory_read(source->memory, address + layout->malloc_state.next,
+					    &address, sizeof(address), "arena");
+		if (error || address == main_arena)
+			break;
+	}
+	if (!memtool_error_catch(&error, MEMTOOL_ERROR_FAULT) && error)
+		return error;
+	*ret = mutex != 0;
 	return NULL;
 }

@@ -52,6 +52,12 @@ struct heap_source {
  */
 struct memtool_error *heap_copy(const struct heap_source *source, struct heap_copy **ret);
 
+/*
+ * Whether an arena's mutex is held just now: a look at the ring alone, far cheaper than heap_copy().
+ * False also of a ring that cannot be followed.
+ */
+struct memtool_error *heap_has_locked_arena(const struct heap_source *source, bool *ret);
+
 /* NULL is fine. */
 void heap_copy_destroy(struct heap_copy *copy);
 
