@@ -11,12 +11,12 @@
  *
  * Everything twice: by symbols, and by the page of the agent, which is then preloaded as well.
  *
- * Link: tests/test_oracle.c tests/truth.c tests/spawn.c, the reader, cmocka.
+ * Link: tests/test_oracle.c tests/records.c tests/truth.c tests/spawn.c, the reader, cmocka.
  * Needs at run time: tests/oracle/storm, tests/oracle/recorder (a shared module, not linked), the
  * agent, tests/fixtures, MEMTOOL_BUILDDIR; python3, perl and sqlite3, each if it is there.
  */
 #include "tests/agent_page.h"
-#include "tests/oracle/record.h"
+#include "tests/records.h"
 #include "tests/spawn.h"
 #include "tests/truth.h"
 
@@ -34,104 +34,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct record_set {
-	struct record *data;
-	size_t count;
-};
-
 /* What a test is given: words or a program, and where memtool shall take its roots from. */
 struct subject {
 	const void *what;
 	enum root_source source;
 };
 
-static int by_user(const void *a, const void *b)
-{
-	uint64_t x = ((const struct record *)a)->user, y = ((const struct record *)b)->user;
-
-	return (x > y) - (x < y);
-}
-
-static struct record_set new_set(size_t capacity)
-{
-	struct record_set set = { malloc((capacity + 1) * sizeof(struct record)), 0 };
-
-	assert_non_null(set.data);
-	return set;
-}
-
-static void add(struct record_set *set, uint64_t user, uint64_t usable)
-{
-	set->data[set->count++] = (struct record){ user, usable };
-}
-
-/* The recorder's table, out of the target's memory. */
-static struct record_set read_records(struct session *session)
-{
-	struct memory *memory = &session->process->memory;
-	const struct mapping *mapping = NULL;
-	struct record_table table;
-
-	for (size_t i = 0; i < session->maps.count && !mapping; i++) {
-		if (strstr(session->maps.data[i].name, RECORD_NAME))
-			mapping = &session->maps.data[i];
-	}
-	if (!mapping)
-		fail_msg("process %d has no recorder", session->process->pid);
-	truth_must(memory_read(memory, mapping->range.start, &table, sizeof(table), "the record"));
-	assert_true(table.magic == RECORD_MAGIC);
-	assert_int_equal(table.unknown, 0);
-	assert_int_equal(table.twice, 0);
-
-	size_t bytes = table.capacity * sizeof(struct record);
-	_cleanup_free_ struct record *slots = malloc(bytes);
-	assert_non_null(slots);
-	truth_must(memory_read(memory, mapping->range.start + sizeof(table), slots, bytes,
-			       "the record"));
-	struct record_set set = new_set(table.count);
-	for (size_t i = 0; i < table.capacity; i++) {
-		if (slots[i].user) {
-			assert_true(set.count < table.count);
-			add(&set, slots[i].user, slots[i].usable);
-		}
-	}
-	assert_int_equal(set.count, table.count);
-	qsort(set.data, set.count, sizeof(*set.data), by_user);
-	return set;
-}
-
-static struct record_set live_chunks(const struct heap *heap)
-{
-	struct record_set set = new_set(heap->chunk_count);
-
-	for (size_t i = 0; i < heap->chunk_count; i++) {
-		if (chunk_is_live(&heap->chunks[i]))
-			add(&set, chunk_user(&heap->chunks[i]),
-			    heap_usable_size(heap, &heap->chunks[i]));
-	}
-	/* Of chunks that are sorted by address, the user pointers are too. */
-	return set;
-}
-
 /* What the tcaches of all threads but one hold, and these tcaches themselves. */
 static struct record_set tcaches_of_others(const struct heap *heap, pid_t tid)
 {
-	struct record_set set = new_set(heap->chunk_count);
+	struct record_set set = records_new(heap->chunk_count);
 
 	for (size_t i = 0; i < heap->chunk_count; i++) {
 		const struct chunk *chunk = &heap->chunks[i];
 		if (chunk->thread != CHUNK_NO_THREAD && heap->threads[chunk->thread].tid != tid)
-			add(&set, chunk_user(chunk), heap_usable_size(heap, chunk));
+			records_add(&set, chunk_user(chunk), heap_usable_size(heap, chunk));
 	}
 	return set;
-}
-
-static bool contains(const struct record_set *set, const struct record *record)
-{
-	const struct record *found =
-		set ? bsearch(record, set->data, set->count, sizeof(*record), by_user) : NULL;
-
-	return found && found->usable == record->usable;
 }
 
 static size_t report_missing(const struct heap *heap, const struct record_set *from,
@@ -140,7 +59,7 @@ static size_t report_missing(const struct heap *heap, const struct record_set *f
 	size_t missing = 0;
 
 	for (size_t i = 0; i < from->count; i++) {
-		if (contains(in, &from->data[i]))
+		if (records_contain(in, &from->data[i]))
 			continue;
 		if (missing++ < 10) {
 			const struct chunk *chunk = heap_find(heap, from->data[i].user - 16);
@@ -159,14 +78,14 @@ static size_t report_missing(const struct heap *heap, const struct record_set *f
 static void compare(struct session *session, const struct heap *heap,
 		    const struct record_set *extra)
 {
-	struct record_set recorded = read_records(session), live = live_chunks(heap);
-	struct record_set surplus = new_set(live.count);
+	struct record_set recorded = records_read(session), live = records_of_heap(heap);
+	struct record_set surplus = records_new(live.count);
 
 	assert_true(recorded.count > 0);
 	size_t missing = report_missing(heap, &recorded, &live, "missing");
 	for (size_t i = 0; i < live.count; i++) {
-		if (!contains(&recorded, &live.data[i]))
-			add(&surplus, live.data[i].user, live.data[i].usable);
+		if (!records_contain(&recorded, &live.data[i]))
+			records_add(&surplus, live.data[i].user, live.data[i].usable);
 	}
 	size_t too_many = report_missing(heap, &surplus, extra, "one too many");
 	print_message(

@@ -25,6 +25,7 @@ struct record_table {
 	/* Must stay 0: a pointer freed that was not recorded, or recorded twice. */
 	uint64_t unknown;
 	uint64_t twice;
+	uint64_t inside; /* threads that are in the recorder, or in the function that it calls */
 	struct record records[];
 };
 

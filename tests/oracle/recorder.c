@@ -50,8 +50,7 @@ static int table_lock;
 static _Alignas(16) char early[65536];
 static size_t early_used;
 
-/* How many threads are inside a real function, and whether a fork wants them all outside. */
-static int inside;
+/* Whether a fork wants all threads outside of the real functions. */
 static int forking;
 static __thread bool is_forking __attribute__((__tls_model__("initial-exec")));
 
@@ -138,10 +137,10 @@ static void enter(void)
 	if (is_forking)
 		return;
 	for (;;) {
-		__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&table->inside, 1, __ATOMIC_SEQ_CST);
 		if (!__atomic_load_n(&forking, __ATOMIC_SEQ_CST))
 			return;
-		__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(&table->inside, 1, __ATOMIC_SEQ_CST);
 		sched_yield();
 	}
 }
@@ -149,13 +148,13 @@ static void enter(void)
 static void leave(void)
 {
 	if (!is_forking)
-		__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(&table->inside, 1, __ATOMIC_SEQ_CST);
 }
 
 static void before_fork(void)
 {
 	lock(&forking);
-	while (__atomic_load_n(&inside, __ATOMIC_SEQ_CST))
+	while (__atomic_load_n(&table->inside, __ATOMIC_SEQ_CST))
 		sched_yield();
 	is_forking = true;
 }
@@ -168,6 +167,7 @@ static void after_fork(void)
 
 __attribute__((__constructor__)) static void watch_forks(void)
 {
+	started();
 	if (pthread_atfork(before_fork, after_fork, after_fork))
 		give_up("recorder: pthread_atfork\n");
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storm SEED THREADS [mmap|end|fork]: a random allocation storm, the same for the same seed in one
- * thread. The threads share one table of blocks, so that a block is mostly freed by another thread
- * than took it. When all have done their share they keep still and "ready" is printed.
+ * storm SEED THREADS [mmap|end|fork|endless]: a random allocation storm, the same for the same seed
+ * in one thread. The threads share one table of blocks, so that a block is mostly freed by another
+ * thread than took it. When all have done their share they keep still and "ready" is printed.
  *
  *	mmap	everything from 128 KiB on is in a mapping of its own; else that bound rises with
  *		what is freed, and soon hardly anything is
  *	end	every second thread ends
  *	fork	the process forks after the storm; the child, which is single-threaded, goes on for
  *		a while, then prints "child PID" and keeps still as well
+ *	endless	it goes on for ever in THREADS threads besides the main one, which prints "ready" when
+ *		all of them are at it
  */
 #include "tests/fixtures/fixture.h"
 
@@ -28,6 +30,7 @@
 static void *slots[SLOTS];
 static uint64_t seed;
 static bool some_end;
+static pthread_barrier_t all_storm;
 
 struct random {
 	uint64_t state;
@@ -131,6 +134,26 @@ static void *run(void *argument)
 	keep_still();
 }
 
+static void *run_for_ever(void *argument)
+{
+	struct random random = { (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) + (uintptr_t)argument };
+
+	storm(&random, ROUNDS / 60);
+	pthread_barrier_wait(&all_storm);
+	for (;;)
+		storm(&random, ROUNDS);
+	return NULL;
+}
+
+static void storm_for_ever(unsigned int count)
+{
+	pthread_barrier_init(&all_storm, NULL, count + 1);
+	for (unsigned int i = 1; i <= count; i++)
+		start_thread(run_for_ever, (void *)(uintptr_t)i);
+	pthread_barrier_wait(&all_storm);
+	fixture_ready_untouched();
+}
+
 static void go_on_in_child(void)
 {
 	struct random random = { seed + 77 };
@@ -159,13 +182,15 @@ int main(int argc, char **argv)
 	pthread_t threads[THREADS_MAX];
 
 	if (argc < 3)
-		fixture_fail("usage: storm SEED THREADS [mmap|end|fork]");
+		fixture_fail("usage: storm SEED THREADS [mmap|end|fork|endless]");
 	seed = strtoull(argv[1], NULL, 10);
 	unsigned int count = (unsigned int)atoi(argv[2]);
 	if (count == 0 || count > THREADS_MAX)
 		fixture_fail("storm: 1 to 64 threads");
 	if (argc > 3 && strcmp(argv[3], "mmap") == 0)
 		mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	if (argc > 3 && strcmp(argv[3], "endless") == 0)
+		storm_for_ever(count);
 	some_end = argc > 3 && strcmp(argv[3], "end") == 0;
 	/* The main thread is one of them. */
 	for (unsigned int i = 1; i < count; i++)
