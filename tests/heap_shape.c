@@ -174,7 +174,7 @@ static const char *check_findings(const struct audit *audit)
 		if (finding->kind >= AUDIT_KINDS || !length || length == sizeof(finding->message) ||
 		    strchr(finding->message, '\n'))
 			return "a finding says nothing";
-		if (finding->doubt != (finding->kind != AUDIT_LOCKED))
+		if (finding->doubt != (finding->kind < AUDIT_LOCKED))
 			return "a finding is a doubt and should not be, or the other way round";
 		kept[finding->kind]++;
 		doubt = doubt || finding->doubt;

@@ -504,14 +504,15 @@ static void test_progress(void **state)
 	struct memtool_heap *heap;
 
 	(void)state;
-	struct spawned *child = start("multi_heap", NULL);
+	struct spawned *child = spawn_program(spawn_path("tests/oracle/storm"), "1", "1");
+	spawn_expect(child, "ready");
 	memtool_options_init(&options);
 	options.progress = watch_progress;
 	options.progress_context = &watch;
 	must(memtool_open(child->pid, &options, &target));
 	must(memtool_read_heap(target, NULL, &heap));
 	assert_true(watch.calls > 2);
-	assert_true(watch.last.bytes_total >= 64 << 20);
+	assert_true(watch.last.bytes_total > 0); /* an estimate */
 	memtool_heap_destroy(heap);
 
 	watch = (struct watch){ .limit = 2 };
