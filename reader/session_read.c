@@ -78,6 +78,7 @@ static struct memtool_error *list_held_threads(const struct session *session,
 		struct root_thread thread = {
 			.tid = threads[i].tid,
 			.fs_base = threads[i].fs_base,
+			.sp = threads[i].sp,
 		};
 		if (thread.fs_base && find_published(session, thread.fs_base))
 			thread.source = ROOT_INVENTORY;

@@ -17,7 +17,7 @@ import unittest
 
 BUILD = os.environ.get("MEMTOOL_BUILDDIR", ".")
 MEMTOOL = os.environ.get("MEMTOOL_COMMAND", os.path.join(BUILD, "memtool"))
-COMMANDS = ["heap", "chunks", "arenas", "bins", "threads", "info"]
+COMMANDS = ["heap", "chunks", "arenas", "bins", "threads", "info", "maps", "modules"]
 STATES = ["in-use", "mmapped", "tcache", "fastbin", "unsorted", "smallbin", "largebin", "unlisted",
           "top", "fencepost", "malloc-state", "heap-info", "tcache-struct"]
 LISTED = ["tcache", "fastbin", "unsorted", "smallbin", "largebin"]

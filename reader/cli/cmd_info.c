@@ -4,25 +4,13 @@
  */
 #include "cli/answer.h"
 #include "cli/audit_text.h"
+#include "cli/build_id.h"
 #include "cli/csv.h"
 #include "cli/json.h"
 #include "cli/units.h"
 #include "cli/utf8.h"
 
 #include <inttypes.h>
-
-struct build_id_text {
-	char text[2 * BUILD_ID_MAX + 1];
-};
-
-static struct build_id_text build_id_of(const struct module *module)
-{
-	struct build_id_text id = { "" };
-
-	for (size_t i = 0; i < module->build_id_size && i < BUILD_ID_MAX; i++)
-		snprintf(id.text + 2 * i, 3, "%02x", module->build_id[i]);
-	return id;
-}
 
 /* One word for all the roots that are known. */
 static const char *source_of(const struct malloc_roots *roots)

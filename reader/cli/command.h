@@ -30,6 +30,12 @@ struct command {
 	X(bins)     \
 	X(threads)  \
 	X(info)     \
+	X(address)  \
+	X(symbol)   \
+	X(peek)     \
+	X(string)   \
+	X(maps)     \
+	X(modules)  \
 	X(run)      \
 	X(ps)
 

@@ -14,8 +14,12 @@ static const struct argp_option output_argp_options[] = {
 	{ 0 },
 };
 
-static const struct argp_option common_argp_options[] = {
+static const struct argp_option target_argp_options[] = {
 	{ "quiet", 'q', NULL, 0, "no notes on standard error; errors are still told", 0 },
+	{ 0 },
+};
+
+static const struct argp_option common_argp_options[] = {
 	{ "source", OPTION_SOURCE, "SOURCE", 0,
 	  "where glibc's addresses are taken from: auto (default), inventory, symbols or structure",
 	  0 },
@@ -98,6 +102,36 @@ const struct argp_child output_children[] = {
 	{ 0 },
 };
 
+static error_t parse_target(int key, char *argument, struct argp_state *state)
+{
+	struct common_options *common = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = common;
+		return 0;
+	case 'q':
+		common->quiet = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		parse_pid(state, argument, common);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a process id is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp target_argp = { target_argp_options, parse_target, NULL, NULL,
+					 output_children,     NULL,         NULL };
+
+const struct argp_child target_children[] = {
+	{ &target_argp, 0, "Common options:", 1 },
+	{ 0 },
+};
+
 static error_t parse_common(int key, char *argument, struct argp_state *state)
 {
 	struct common_options *common = state->input;
@@ -117,22 +151,18 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 	case OPTION_NO_STOP:
 		common->session.no_stop = true;
 		return 0;
-	case 'q':
-		common->quiet = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		parse_pid(state, argument, common);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a process id is missing");
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp common_argp = { common_argp_options, parse_common, NULL, NULL,
-					 output_children,     NULL,         NULL };
+static const struct argp_child common_argp_children[] = {
+	{ &target_argp, 0, NULL, 0 },
+	{ 0 },
+};
+
+static const struct argp common_argp = { common_argp_options,  parse_common, NULL, NULL,
+					 common_argp_children, NULL,         NULL };
 
 const struct argp_child common_children[] = {
 	{ &common_argp, 0, "Common options:", 1 },

@@ -29,13 +29,21 @@ struct common_options {
 
 extern const struct argp_child common_children[];
 
-/* Of these, the ones about output: for a command that is not on one process. */
+/* Of these, the operand and the ones about output: for a command that reads no heap. */
+extern const struct argp_child target_children[];
+
+/* The ones about output alone: for a command that is not on one process. */
 extern const struct argp_child output_children[];
 
 /* What a command without options of its own needs; doc is its help, as of struct argp. */
 #define COMMON_ARGP(doc_)                                                           \
 	{                                                                           \
 		NULL, common_parse_none, "PID", (doc_), common_children, NULL, NULL \
+	}
+/* The same, with target_children. */
+#define TARGET_ARGP(doc_)                                                           \
+	{                                                                           \
+		NULL, common_parse_none, "PID", (doc_), target_children, NULL, NULL \
 	}
 error_t common_parse_none(int key, char *argument, struct argp_state *state);
 

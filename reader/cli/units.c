@@ -107,3 +107,23 @@ bool units_parse_size(const char *text, uint64_t *ret)
 	*ret = value << shift;
 	return true;
 }
+
+bool units_parse_address(const char *text, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (text[0] != '0' || (text[1] != 'x' && text[1] != 'X'))
+		return units_parse_number(text, UINT64_MAX, ret);
+	text += 2;
+	if (*text == '\0')
+		return false;
+	for (; *text; text++) {
+		static const char digits[] = "00112233445566778899aAbBcCdDeEfF";
+		const char *digit = strchr(digits, *text);
+		if (!digit || value >> 60)
+			return false;
+		value = value << 4 | (uint64_t)(digit - digits) / 2;
+	}
+	*ret = value;
+	return true;
+}

@@ -28,4 +28,7 @@ bool units_parse_number(const char *text, uint64_t max, uint64_t *ret);
 /* The same with K, M or G (or the small letter) behind: 1024, 1024^2, 1024^3 bytes. */
 bool units_parse_size(const char *text, uint64_t *ret);
 
+/* An address: hexadecimal behind 0x, else decimal. */
+bool units_parse_address(const char *text, uint64_t *ret);
+
 #endif

@@ -31,6 +31,7 @@ struct root {
 struct root_thread {
 	pid_t tid;
 	uint64_t fs_base; /* 0: no TLS, or unknown */
+	uint64_t sp; /* 0: not known */
 	bool unknown; /* the thread could not be asked: the target was not stopped */
 	/* Where it was if that was inside malloc, and what that is called; 0 and NULL: it was not. */
 	uint64_t inside;

@@ -67,8 +67,8 @@ static struct memtool_error *add_module(struct module_array *array, struct proce
 	return NULL;
 }
 
-/* AT_PHDR of the auxiliary vector that the kernel gave the program; 0 if it cannot be had. */
-static uint64_t program_headers_address(pid_t pid)
+/* An entry of the auxiliary vector that the kernel gave the program; 0 if it cannot be had. */
+static uint64_t auxiliary_value(pid_t pid, uint64_t type)
 {
 	Elf64_auxv_t vector[64];
 	char path[64];
@@ -77,7 +77,7 @@ static uint64_t program_headers_address(pid_t pid)
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t size = fd < 0 ? -1 : read(fd, vector, sizeof(vector));
 	for (ssize_t i = 0; i < size / (ssize_t)sizeof(vector[0]); i++) {
-		if (vector[i].a_type == AT_PHDR)
+		if (vector[i].a_type == type)
 			return vector[i].a_un.a_val;
 	}
 	return 0;
@@ -102,6 +102,16 @@ static struct memtool_error *find_with_debug_tag(const struct modules *modules, 
 	return NULL;
 }
 
+/* AT_BASE is where the kernel has loaded what PT_INTERP names. */
+static void mark_linker(struct modules *modules)
+{
+	struct module *module =
+		modules_find(modules, auxiliary_value(modules->process->pid, AT_BASE));
+
+	if (module)
+		module->linker = true;
+}
+
 /*
  * The kernel tells what it loaded. That is not the program where it was started by hand as an
  * argument of ld.so, which has no PT_INTERP, but, unlike a static program, a SONAME; then it is the
@@ -110,7 +120,7 @@ static struct memtool_error *find_with_debug_tag(const struct modules *modules, 
 static struct memtool_error *mark_executable(struct modules *modules)
 {
 	struct module *module =
-		modules_find(modules, program_headers_address(modules->process->pid));
+		modules_find(modules, auxiliary_value(modules->process->pid, AT_PHDR));
 	struct module *program = NULL;
 	struct memtool_error *error = NULL;
 
@@ -122,9 +132,14 @@ static struct memtool_error *mark_executable(struct modules *modules)
 		if (!error && *dynamic.soname)
 			error = find_with_debug_tag(modules, &program);
 	}
-	if (!error)
-		(program ? program : module)->executable = true;
-	return error;
+	if (error)
+		return error;
+	(program ? program : module)->executable = true;
+	if (program)
+		module->linker = true;
+	else
+		mark_linker(modules);
+	return NULL;
 }
 
 struct memtool_error *modules_load(struct process *process, const struct maps *maps,

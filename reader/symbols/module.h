@@ -36,6 +36,7 @@ struct module {
 	struct range range; /* from its first mapping to its last */
 	uint64_t bias; /* runtime address = bias + the file's virtual address */
 	bool executable; /* the program itself */
+	bool linker; /* the dynamic linker that the program was started by */
 	bool interpreted; /* it has PT_INTERP */
 	bool deleted; /* its file was unlinked or replaced */
 	uint8_t build_id[BUILD_ID_MAX];

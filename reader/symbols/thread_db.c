@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/thread_db.h"
 
-#include <string.h>
-
 #define OFFSET_MAX (64 << 10)
 
 struct module *thread_db_linker(const struct modules *modules, struct module *libc)
@@ -10,9 +8,7 @@ struct module *thread_db_linker(const struct modules *modules, struct module *li
 	if (libc->executable)
 		return libc;
 	for (size_t i = 0; i < modules->count; i++) {
-		const char *slash = strrchr(modules->data[i]->name, '/');
-		const char *name = slash ? slash + 1 : modules->data[i]->name;
-		if (strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.", 3) == 0)
+		if (modules->data[i]->linker)
 			return modules->data[i];
 	}
 	return NULL;
