@@ -309,7 +309,7 @@ static enum exit_status run(int argc, char **argv)
 		.doc = "Shows what is at some addresses: the chunk of the heap or the struct of "
 		       "glibc's, the symbol and module, the thread whose stack, TLS or TCB it is, "
 		       "and the mapping."
-		       "\v" PLACE_HELP " The process is stopped once for all of them. Where it has "
+		       "\v" PLACE_HELP " One reading of the heap serves all of them. Where it has "
 		       "no glibc heap, or that cannot be read, a note says so and the rest is "
 		       "told. That nothing is mapped there is an answer too. jsonl and csv have a "
 		       "line for each address.",
