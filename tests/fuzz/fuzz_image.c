@@ -29,6 +29,7 @@ static void scan_tls(const struct image *image)
 {
 	struct glibc_tls_slot slots[GLIBC_TLS_SLOTS];
 	size_t count = glibc_scan_tls(image, slots), index;
+	uint64_t offset;
 
 	if (count > GLIBC_TLS_SLOTS)
 		fuzz_fail("more TLS variables than there is room for");
@@ -38,6 +39,8 @@ static void scan_tls(const struct image *image)
 	}
 	if (glibc_scan_tcache(image, slots, count, &index) && index >= count)
 		fuzz_fail("tcache is a TLS variable that there is not");
+	if (glibc_scan_tcache_dummy(image, &offset) && offset >= image->tls_size)
+		fuzz_fail("tcache is not in the TLS block");
 }
 
 static void scan(const struct image *image)
@@ -49,6 +52,12 @@ static void scan(const struct image *image)
 	if (glibc_scan_main_arena(image, &arena))
 		must_be_inside(image, arena.address, arena.next + 8);
 	if (glibc_scan_mp(image, &par))
+		must_be_inside(image, par.address, par.n_mmaps_max + 4);
+	if (glibc_scan_used_arena(image, &arena))
+		must_be_inside(image, arena.address, arena.next + 8);
+	if (glibc_scan_used_mp(image, 0, &par))
+		must_be_inside(image, par.address, par.n_mmaps_max + 4);
+	if (glibc_scan_used_mp(image, UINT64_C(0x555555559000), &par))
 		must_be_inside(image, par.address, par.n_mmaps_max + 4);
 	scan_tls(image);
 	image_soname_is(image, "libc.so.6");

@@ -11,7 +11,18 @@ enum image_flags {
 	IMAGE_LIVE = 1,
 	IMAGE_NO_TCACHE = 2, /* where threads keep it is not known */
 	IMAGE_NO_THREAD_ARENA = 4,
+	IMAGE_OTHERS = 8,
+	IMAGE_UNCONFIRMED = 16,
+	IMAGE_TLS = 32, /* where it may be is known: from what stands for tcache's offset on */
 };
+
+enum thread_flags {
+	THREAD_UNKNOWN = 1,
+	THREAD_INSIDE = 2,
+};
+
+#define ROWS_MAX 32
+#define TLS_MAX  (UINT64_C(64) << 10)
 
 void heap_image_clear(struct heap_image *image)
 {
@@ -50,19 +61,19 @@ struct heap_region *heap_image_add(struct heap_image *image, uint64_t address, u
 	return &image->regions[at];
 }
 
-void heap_image_add_thread(struct heap_image *image, uint64_t fs_base, bool unknown)
+struct root_thread *heap_image_add_thread(struct heap_image *image, uint64_t fs_base)
 {
-	struct malloc_roots *roots = &image->roots;
+	struct root_thread *thread = &image->threads[image->roots.thread_count];
 
-	if (roots->thread_count == HEAP_IMAGE_THREADS)
-		return;
-	image->threads[roots->thread_count] = (struct root_thread){
-		.tid = HEAP_IMAGE_TID + (pid_t)roots->thread_count,
-		.fs_base = unknown ? 0 : fs_base,
-		.unknown = unknown,
-		.source = unknown ? ROOT_UNKNOWN : ROOT_SYMBOLS,
+	if (image->roots.thread_count == HEAP_IMAGE_THREADS)
+		return NULL;
+	*thread = (struct root_thread){
+		.tid = HEAP_IMAGE_TID + (pid_t)image->roots.thread_count,
+		.fs_base = fs_base,
+		.source = ROOT_SYMBOLS,
 	};
-	roots->thread_count++;
+	image->roots.thread_count++;
+	return thread;
 }
 
 uint8_t *heap_image_at(struct heap_image *image, uint64_t address, size_t length)
@@ -85,6 +96,8 @@ static void take_header(struct fuzz_input *input, struct heap_image *image)
 	image->row = (uint8_t)(fuzz_take(input, 1) % rows);
 	uint8_t flags = (uint8_t)fuzz_take(input, 1);
 	image->live = flags & IMAGE_LIVE;
+	image->others = flags & IMAGE_OTHERS;
+	image->unconfirmed = flags & IMAGE_UNCONFIRMED;
 	image->late_after = (uint8_t)fuzz_take(input, 1);
 	roots->main_arena = (struct root){ fuzz_take(input, 8), ROOT_SYMBOLS };
 	roots->mp = (struct root){ fuzz_take(input, 8), ROOT_SYMBOLS };
@@ -93,6 +106,19 @@ static void take_header(struct fuzz_input *input, struct heap_image *image)
 	roots->thread_arena =
 		(struct root){ (uint64_t)(int64_t)(int32_t)fuzz_take(input, 4),
 			       flags & IMAGE_NO_THREAD_ARENA ? ROOT_UNKNOWN : ROOT_SYMBOLS };
+	roots->tls.offset = roots->tcache.value;
+	roots->tls.size = flags & IMAGE_TLS ? -roots->tls.offset % TLS_MAX : 0;
+}
+
+static void take_thread(struct fuzz_input *input, struct heap_image *image)
+{
+	uint8_t flags = (uint8_t)fuzz_take(input, 1);
+	struct root_thread *thread = heap_image_add_thread(image, fuzz_take(input, 8));
+
+	if (!thread)
+		return;
+	thread->unknown = flags & THREAD_UNKNOWN;
+	thread->inside = flags & THREAD_INSIDE ? image->roots.main_arena.value : 0;
 }
 
 static void take_region(struct fuzz_input *input, struct heap_image *image)
@@ -111,10 +137,8 @@ void heap_image_decode(struct heap_image *image, const uint8_t *data, size_t siz
 
 	heap_image_clear(image);
 	take_header(&input, image);
-	for (uint64_t count = fuzz_take(&input, 1); count && input.left; count--) {
-		bool unknown = fuzz_take(&input, 1) & 1;
-		heap_image_add_thread(image, fuzz_take(&input, 8), unknown);
-	}
+	for (uint64_t count = fuzz_take(&input, 1); count && input.left; count--)
+		take_thread(&input, image);
 	for (uint64_t count = fuzz_take(&input, 1); count && input.left; count--)
 		take_region(&input, image);
 	for (uint64_t count = fuzz_take(&input, 1); count && input.left; count--) {
@@ -129,6 +153,9 @@ static void put_header(struct fuzz_output *output, const struct heap_image *imag
 	const struct malloc_roots *roots = &image->roots;
 	uint8_t flags = image->live ? IMAGE_LIVE : 0;
 
+	flags |= image->others ? IMAGE_OTHERS : 0;
+	flags |= image->unconfirmed ? IMAGE_UNCONFIRMED : 0;
+	flags |= roots->tls.size ? IMAGE_TLS : 0;
 	flags |= roots->tcache.source ? 0 : IMAGE_NO_TCACHE;
 	flags |= roots->thread_arena.source ? 0 : IMAGE_NO_THREAD_ARENA;
 	fuzz_put(output, image->row, 1);
@@ -147,7 +174,10 @@ size_t heap_image_encode(const struct heap_image *image, uint8_t *data, size_t c
 	put_header(&output, image);
 	fuzz_put(&output, image->roots.thread_count, 1);
 	for (size_t i = 0; i < image->roots.thread_count; i++) {
-		fuzz_put(&output, image->threads[i].unknown, 1);
+		fuzz_put(&output,
+			 (image->threads[i].unknown ? THREAD_UNKNOWN : 0) |
+				 (image->threads[i].inside ? THREAD_INSIDE : 0),
+			 1);
 		fuzz_put(&output, image->threads[i].fs_base, 8);
 	}
 	fuzz_put(&output, image->region_count, 1);
@@ -229,22 +259,42 @@ static size_t list_anonymous(const struct heap_image *image, struct range ret[HE
 	return count;
 }
 
+/* All rows but the image's own. */
+static size_t list_others(const struct heap_image *image, const struct glibc_layout **ret)
+{
+	size_t rows, count = 0;
+	const struct glibc_layout *table = glibc_layout_table(&rows);
+
+	for (size_t i = 0; i < rows && count < ROWS_MAX; i++) {
+		if (i != image->row)
+			ret[count++] = &table[i];
+	}
+	return count;
+}
+
 struct memtool_error *heap_image_walk(struct heap_image *image, struct heap_image_memory *memory,
 				      struct heap **ret)
 {
+	const struct glibc_layout *others[ROWS_MAX];
 	struct range anonymous[HEAP_IMAGE_REGIONS];
 	struct heap_copy *copy = NULL;
+	bool locked;
 	size_t rows;
 
 	memory_init(memory, image);
 	const struct heap_source source = {
 		.memory = &memory->memory,
 		.layout = &glibc_layout_table(&rows)[image->row],
+		.other_layouts = others,
+		.other_count = image->others ? list_others(image, others) : 0,
+		.layout_unconfirmed = image->unconfirmed,
 		.roots = &image->roots,
 		.anonymous = anonymous,
 		.anonymous_count = list_anonymous(image, anonymous),
 		.live = image->live,
 	};
-	struct memtool_error *error = heap_copy(&source, &copy);
+	struct memtool_error *error = heap_has_locked_arena(&source, &locked);
+	if (!error)
+		error = heap_copy(&source, &copy);
 	return error ? error : heap_finish(copy, ret);
 }

@@ -41,6 +41,8 @@ struct heap_region {
 
 struct heap_image {
 	uint8_t row; /* of glibc_layout_table() */
+	bool others; /* any other row may be meant as well, */
+	bool unconfirmed; /* and nothing speaks for this one */
 	bool live;
 	uint8_t late_after; /* reads */
 	struct malloc_roots roots; /* whose threads are those below */
@@ -64,7 +66,8 @@ void heap_image_clear(struct heap_image *image);
 /* Adds zeros; NULL if that overlaps another region or there is no room. */
 struct heap_region *heap_image_add(struct heap_image *image, uint64_t address, uint64_t length,
 				   enum heap_region_kind kind);
-void heap_image_add_thread(struct heap_image *image, uint64_t fs_base, bool unknown);
+/* Returns NULL if there is no room. */
+struct root_thread *heap_image_add_thread(struct heap_image *image, uint64_t fs_base);
 
 /* What is there; NULL unless all of it is in one region. */
 uint8_t *heap_image_at(struct heap_image *image, uint64_t address, size_t length);
@@ -83,7 +86,10 @@ struct heap_image_memory {
 	uint64_t bytes;
 };
 
-/* Reads the heap that is in it. memory tells afterwards what that took. */
+/*
+ * Reads the heap that is in it. memory tells afterwards what that took. An error is to be expected
+ * only where the layout is unconfirmed.
+ */
 struct memtool_error *heap_image_walk(struct heap_image *image, struct heap_image_memory *memory,
 				      struct heap **ret);
 

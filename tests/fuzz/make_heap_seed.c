@@ -184,7 +184,7 @@ static void add_parts(struct seed *seed, const struct maps *maps)
 		add_part(seed, fs_base + heap->roots.tcache.value, fs_base + 24, REGION_ANONYMOUS);
 		add_part(seed, fs_base + heap->roots.thread_arena.value, fs_base + 24,
 			 REGION_ANONYMOUS);
-		heap_image_add_thread(seed->image, fs_base, false);
+		heap_image_add_thread(seed->image, fs_base);
 	}
 }
 
@@ -269,7 +269,7 @@ static void seed_from_builder(const struct glibc_layout *row, const char *path)
 	image.roots.tcache = builder.roots.tcache;
 	image.roots.thread_arena = builder.roots.thread_arena;
 	for (size_t i = 0; i < builder.thread_count; i++)
-		heap_image_add_thread(&image, builder.threads[i].fs_base, false);
+		heap_image_add_thread(&image, builder.threads[i].fs_base);
 	for (size_t i = 0; i < builder.region_count; i++) {
 		const struct memory_region *region = &builder.regions[i];
 		enum heap_region_kind kind = REGION_FILE;

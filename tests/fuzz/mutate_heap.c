@@ -120,8 +120,19 @@ static void change_root(struct fuzz_random *random, struct heap_image *image)
 	struct root *root = all[fuzz_below(random, 4)];
 
 	root->value = fuzz_mutate_word(random, root->value, root->value, pick_other(random, image));
-	if (root >= &roots->tcache)
-		root->source = fuzz_below(random, 4) ? ROOT_SYMBOLS : ROOT_UNKNOWN;
+	if (root != &roots->tcache && root != &roots->thread_arena)
+		return;
+	root->source = fuzz_below(random, 2) ? ROOT_SYMBOLS : ROOT_UNKNOWN;
+	/* How much is the decoder's matter. */
+	roots->tls.size = root->source ? 0 : fuzz_below(random, 4);
+}
+
+static void change_layout(struct fuzz_random *random, struct heap_image *image)
+{
+	if (fuzz_below(random, 2))
+		image->row = (uint8_t)fuzz_below(random, 16);
+	image->others = fuzz_below(random, 2);
+	image->unconfirmed = fuzz_below(random, 2);
 }
 
 static void change_threads(struct fuzz_random *random, struct heap_image *image)
@@ -129,11 +140,21 @@ static void change_threads(struct fuzz_random *random, struct heap_image *image)
 	struct root_thread *thread;
 
 	if (!image->roots.thread_count || fuzz_below(random, 2)) {
-		heap_image_add_thread(image, pick_other(random, image), fuzz_below(random, 8) == 0);
+		heap_image_add_thread(image, pick_other(random, image));
 		return;
 	}
 	thread = &image->threads[fuzz_below(random, image->roots.thread_count)];
-	thread->fs_base = image->threads[fuzz_below(random, image->roots.thread_count)].fs_base;
+	switch (fuzz_below(random, 3)) {
+	case 0:
+		thread->unknown = !thread->unknown;
+		break;
+	case 1:
+		thread->inside = thread->inside ? 0 : image->roots.main_arena.value;
+		break;
+	default:
+		thread->fs_base =
+			image->threads[fuzz_below(random, image->roots.thread_count)].fs_base;
+	}
 }
 
 static void mutate(struct fuzz_random *random, struct heap_image *image)
@@ -145,7 +166,7 @@ static void mutate(struct fuzz_random *random, struct heap_image *image)
 	}
 	switch (fuzz_below(random, 24)) {
 	case 0:
-		image->row = (uint8_t)fuzz_below(random, 16);
+		change_layout(random, image);
 		break;
 	case 1:
 		image->live = !image->live;
