@@ -27,7 +27,10 @@ void fuzz_fail(const char *format, ...)
 
 #ifdef HAVE_HOOKS
 
-#include <sanitizer/allocator_interface.h>
+/* As in sanitizer/allocator_interface.h, which not every gcc brings. */
+int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
+					      void (*released)(const volatile void *));
+size_t __sanitizer_get_allocated_size(const volatile void *block);
 
 static int64_t in_use, peak;
 

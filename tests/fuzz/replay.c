@@ -20,9 +20,11 @@ static void die(const char *path)
 static void run_file(const char *path)
 {
 	FILE *file = fopen(path, "rb");
-	long size;
+	long size = -1;
 
-	if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0)
+	if (file && fseek(file, 0, SEEK_END) == 0)
+		size = ftell(file);
+	if (size < 0)
 		die(path);
 	rewind(file);
 	/* Exactly as long as the file, so that a sanitizer sees a read beyond it. */
