@@ -295,7 +295,16 @@ static unsigned int weigh_par(const uint8_t *bytes, uint32_t n_mmaps_max, uint64
 /* To the end of tcache_count, where there is most in front of it. */
 #define PAR_SIZE 136
 
-bool glibc_scan_used_mp(const struct image *image, uint64_t sbrk_base, struct glibc_scan_par *ret)
+/* Both grew in 2.43, and malloc_state of 2.26 had the malloc_par of its time. */
+static bool go_together(uint32_t next, uint32_t n_mmaps_max)
+{
+	if (next == GLIBC_NEXT_WITH_DUMMY || n_mmaps_max == 72)
+		return next == GLIBC_NEXT_WITH_DUMMY && n_mmaps_max == 72;
+	return next != 2152 || n_mmaps_max == 44;
+}
+
+bool glibc_scan_used_mp(const struct image *image, const struct glibc_scan_arena *arena,
+			uint64_t sbrk_base, struct glibc_scan_par *ret)
 {
 	struct glibc_scan_par found = { 0 };
 	unsigned int best = 0;
@@ -309,6 +318,8 @@ bool glibc_scan_used_mp(const struct image *image, uint64_t sbrk_base, struct gl
 			for (size_t j = 0;
 			     j < sizeof(n_mmaps_max_offsets) / sizeof(n_mmaps_max_offsets[0]);
 			     j++) {
+				if (!go_together(arena->next, n_mmaps_max_offsets[j]))
+					continue;
 				unsigned int weight =
 					weigh_par(bytes, n_mmaps_max_offsets[j], sbrk_base);
 				if (weight == 0 || weight < best)

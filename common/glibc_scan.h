@@ -45,10 +45,11 @@ bool glibc_scan_mp(const struct image *image, struct glibc_scan_par *ret);
 
 /*
  * For memory alone: mp_ whatever it counts by now and however it was tuned, by what malloc keeps true
- * of its fields, by those that still have their initial value, and by sbrk_base, which the arena
- * tells; 0 if it does not.
+ * of its fields, by those that still have their initial value, and by what main_arena, which is known,
+ * tells of its kind and of sbrk_base; 0 if it does not.
  */
-bool glibc_scan_used_mp(const struct image *image, uint64_t sbrk_base, struct glibc_scan_par *ret);
+bool glibc_scan_used_mp(const struct image *image, const struct glibc_scan_arena *arena,
+			uint64_t sbrk_base, struct glibc_scan_par *ret);
 
 /* A TLS variable of the image, of 8 bytes or more, that its code reaches through the GOT. */
 struct glibc_tls_slot {

@@ -3,11 +3,12 @@
  * What cannot be read, end to end: memtool says so in one line that names cause and remedy, exits
  * with 2 (64 for wrong usage), prints no result, and leaves the process as it was.
  *
- * Link: tests/test_errors.c tests/elf_image.c tests/spawn.c, cmocka.
+ * Link: tests/test_errors.c tests/elf_image.c tests/libc_copy.c tests/spawn.c, cmocka.
  * Needs at run time: memtool, tests/fixtures/pattern, MEMTOOL_BUILDDIR. Cases that need root, or a
  * kernel that runs 32-bit programs, are skipped without.
  */
 #include "tests/elf_image.h"
+#include "tests/libc_copy.h"
 #include "tests/spawn.h"
 
 #include <setjmp.h>
@@ -17,16 +18,12 @@
 
 #include <cmocka.h>
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gnu/lib-names.h>
-#include <link.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -307,78 +304,11 @@ static void test_no_glibc(void **state)
 	refuse_image(elf_image_64(), WORDS("glibc"));
 }
 
-/* A copy of the C library, and of the ld.so that loads it, which belong to one test alone. */
-struct libc_copy {
-	char dir[256];
-	char loader[512];
-	char libc[512];
-};
-
-static void copy_file(const char *from, const char *to)
-{
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-	char buffer[65536];
-	ssize_t count;
-
-	assert_true(in >= 0 && out >= 0);
-	while ((count = read(in, buffer, sizeof(buffer))) > 0)
-		assert_int_equal(write(out, buffer, (size_t)count), count);
-	close(in);
-	close(out);
-}
-
-static void change_build_id(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct stat status;
-
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &status), 0);
-	unsigned char *file =
-		mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(file != MAP_FAILED);
-	const Elf64_Ehdr *header = (const Elf64_Ehdr *)file;
-	const Elf64_Phdr *segments = (const Elf64_Phdr *)(file + header->e_phoff);
-	bool changed = false;
-	for (size_t i = 0; i < header->e_phnum; i++) {
-		unsigned char *note = file + segments[i].p_offset;
-		const Elf64_Nhdr *nhdr = (const Elf64_Nhdr *)note;
-		if (segments[i].p_type != PT_NOTE || nhdr->n_type != NT_GNU_BUILD_ID)
-			continue;
-		for (size_t j = 0; j < nhdr->n_descsz; j++)
-			note[sizeof(*nhdr) + 4 + j] ^= 0xff;
-		changed = true;
-	}
-	munmap(file, (size_t)status.st_size);
-	close(fd);
-	assert_true(changed);
-}
-
-static int find_libc(struct dl_phdr_info *info, size_t size, void *data)
-{
-	(void)size;
-	if (strstr(info->dlpi_name, LIBC_SO))
-		strncpy(((char **)data)[0], info->dlpi_name, 255);
-	if (strstr(info->dlpi_name, LD_SO))
-		strncpy(((char **)data)[1], info->dlpi_name, 255);
-	return 0;
-}
-
 static int make_libc_copy(void **state)
 {
 	static struct libc_copy copy;
-	char libc[256] = "", loader[256] = "";
-	char *paths[] = { libc, loader };
 
-	dl_iterate_phdr(find_libc, paths);
-	snprintf(copy.dir, sizeof(copy.dir), "%s/memtool-libc-XXXXXX", P_tmpdir);
-	if (!libc[0] || !loader[0] || !mkdtemp(copy.dir))
-		return -1;
-	snprintf(copy.loader, sizeof(copy.loader), "%s/%s", copy.dir, LD_SO);
-	snprintf(copy.libc, sizeof(copy.libc), "%s/%s", copy.dir, LIBC_SO);
-	copy_file(loader, copy.loader);
-	copy_file(libc, copy.libc);
+	libc_copy_make(&copy);
 	*state = &copy;
 	return 0;
 }
@@ -388,15 +318,13 @@ static int remove_libc_copy(void **state)
 	const struct libc_copy *copy = *state;
 
 	spawn_teardown(state);
-	unlink(copy->libc);
-	unlink(copy->loader);
-	return rmdir(copy->dir);
+	libc_copy_remove(copy);
+	return 0;
 }
 
 static struct spawned *start_with(const struct libc_copy *copy)
 {
-	struct spawned *child = spawn_program(copy->loader, "--library-path", copy->dir,
-					      spawn_path("tests/fixtures/pattern"), "tcache", "2");
+	struct spawned *child = libc_copy_start(copy, 0, "pattern", "tcache", "2");
 
 	spawn_expect(child, "ready");
 	spawn_wait_at_rest(child->pid);
@@ -409,7 +337,7 @@ static void test_no_symbols(void **state)
 	const struct libc_copy *copy = *state;
 
 	unsetenv("DEBUGINFOD_URLS");
-	change_build_id(copy->libc);
+	libc_copy_change_build_id(copy);
 	struct spawned *child = start_with(copy);
 	assert_refused(memtool_as(0, child->pid, "--source=symbols"),
 		       WORDS("no symbol", "libc6-dbg", "debuginfod", "inventory"));

@@ -65,7 +65,8 @@ static struct memtool_error *recognise_memory(const struct image *image, struct 
 	if (error)
 		return error;
 	found.has_par = glibc_scan_mp(image, &found.par) ||
-			glibc_scan_used_mp(image, facts.sbrk_base, &found.par);
+			(found.has_arena &&
+			 glibc_scan_used_mp(image, &found.arena, facts.sbrk_base, &found.par));
 	if (found.has_par)
 		error = arena_check_mp(memory, &found.par, &facts, &found.has_par);
 	if (!error)

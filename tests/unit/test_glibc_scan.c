@@ -143,6 +143,15 @@ static void test_own_file(void **state)
 	assert_int_equal(*n_mmaps_max, 12345);
 	/* Which memory no longer shows, so it is not found there. */
 	assert_false(glibc_scan_mp(&libc.image, &par));
+	/* But as the mp_ of a malloc in use; and the arena by its bins, though this one is free. */
+	struct glibc_scan_arena used_arena;
+	struct glibc_scan_par used_par;
+	assert_true(glibc_scan_used_arena(&libc.image, &used_arena));
+	assert_int_equal(used_arena.address, libc.image.bias + arena.address);
+	assert_int_equal(used_arena.next, arena.next);
+	assert_true(glibc_scan_used_mp(&libc.image, &used_arena, 0, &used_par));
+	assert_int_equal(used_par.address, libc.image.bias + par.address);
+	assert_int_equal(used_par.n_mmaps_max, par.n_mmaps_max);
 	assert_int_equal(own_mallopt(M_MMAP_MAX, 65536), 1);
 	free(file);
 }
@@ -333,6 +342,104 @@ static void test_no_arena(void **state)
 	assert_int_equal(arena.next, 7);
 }
 
+/* A program that is not PIE: no relocation, but a word that leads there. */
+static void test_arena_without_relocations(void **state)
+{
+	(void)state;
+	struct glibc_scan_arena arena;
+	struct made_up object;
+
+	make_up(&object);
+	object.words[(512 + 2160) / 8] = BASE + 512;
+	object.words[(512 + 2160 + 16) / 8] = 1;
+	assert_true(glibc_scan_main_arena(&object.image, &arena));
+	assert_int_equal(arena.address, BASE + 512);
+	assert_int_equal(arena.next, 2160);
+	/* Where there are relocations, a word alone is none. */
+	add_rela(&object, BASE, BASE + 8);
+	assert_false(glibc_scan_main_arena(&object.image, &arena));
+	/* A second one. */
+	make_up(&object);
+	object.words[(512 + 2160) / 8] = BASE + 512;
+	object.words[(4096 + 2072) / 8] = BASE + 4096;
+	assert_false(glibc_scan_main_arena(&object.image, &arena));
+}
+
+#define HEAP UINT64_C(0x7f0000000000)
+
+/* An arena in use at 512, which gcc would align so, with next at that offset. */
+static void put_used_arena(struct made_up *object, uint32_t next)
+{
+	const uint64_t at = 512, bins = at + next - 2048;
+
+	for (unsigned int bin = 1; bin < 128; bin++) {
+		uint64_t links = bins + (bin - 1) * UINT64_C(16);
+		object->words[links / 8] = object->words[links / 8 + 1] = BASE + links - 16;
+	}
+	object->words[(bins - 16) / 8] = HEAP + 0x1000;
+	object->words[(at + next) / 8] = HEAP + 0x30;
+	object->words[(at + next + 16) / 8] = 1;
+}
+
+/* Bin number bin of that arena has a chunk; its bit in the binmap says so. */
+static void fill_bin(struct made_up *object, uint32_t next, unsigned int bin, bool marked)
+{
+	const uint64_t bins = 512 + next - 2048, map = bins + 2032;
+
+	object->words[(bins + (bin - 1) * UINT64_C(16)) / 8] = HEAP + 0x4000;
+	object->words[(bins + (bin - 1) * UINT64_C(16)) / 8 + 1] = HEAP + 0x5000;
+	if (marked)
+		object->words[map / 8 + bin / 64] |= UINT64_C(1) << bin % 64;
+}
+
+static void test_used_arena(void **state)
+{
+	(void)state;
+	static const uint32_t nexts[] = { 2152, 2160, 2072 };
+	struct glibc_scan_arena arena;
+	struct made_up object;
+
+	for (size_t i = 0; i < 3; i++) {
+		make_up(&object);
+		put_used_arena(&object, nexts[i]);
+		assert_false(glibc_scan_main_arena(&object.image, &arena));
+		assert_true(glibc_scan_used_arena(&object.image, &arena));
+		assert_int_equal(arena.address, BASE + 512);
+		assert_int_equal(arena.next, nexts[i]);
+		/* Chunks in bins: all but the last may have some. */
+		for (unsigned int bin = 1; bin < 127; bin++)
+			fill_bin(&object, nexts[i], bin, bin > 1);
+		assert_true(glibc_scan_used_arena(&object.image, &arena));
+		assert_int_equal(arena.address, BASE + 512);
+		fill_bin(&object, nexts[i], 127, true);
+		assert_false(glibc_scan_used_arena(&object.image, &arena));
+	}
+	/* One that the binmap does not know of. */
+	make_up(&object);
+	put_used_arena(&object, 2160);
+	fill_bin(&object, 2160, 70, false);
+	assert_false(glibc_scan_used_arena(&object.image, &arena));
+	/* A link back into libc. */
+	make_up(&object);
+	put_used_arena(&object, 2160);
+	fill_bin(&object, 2160, 70, true);
+	object.words[(512 + 112 + 69 * 16) / 8] = BASE + 0x100;
+	assert_false(glibc_scan_used_arena(&object.image, &arena));
+	/* A `next` that leads to no arena. */
+	make_up(&object);
+	put_used_arena(&object, 2160);
+	object.words[(512 + 2160) / 8] = HEAP + 0x40;
+	assert_false(glibc_scan_used_arena(&object.image, &arena));
+	/* Two arenas. */
+	make_up(&object);
+	put_used_arena(&object, 2072);
+	for (size_t i = 0; i < 270; i++)
+		object.words[512 + i] = object.words[64 + i];
+	for (size_t i = 0; i < 254; i++)
+		object.words[512 + 3 + i] += 512 * 8 - 512;
+	assert_false(glibc_scan_used_arena(&object.image, &arena));
+}
+
 static void put_par(struct made_up *object, size_t word, size_t n_mmaps_max)
 {
 	static const uint64_t start[] = { 0x20000, 0x20000, 0x20000, 8, 0 };
@@ -375,6 +482,119 @@ static void test_par(void **state)
 	assert_false(glibc_scan_mp(&object.image, &par));
 }
 
+/* mp_ of a program that has used malloc, with n_mmaps_max at that offset. */
+static void put_used_par(struct made_up *object, size_t word, uint32_t n_mmaps_max)
+{
+	const uint64_t start[] = { 0x60000, 0x20000, 0x30000, 8, 0 };
+	const uint32_t counts[] = { 3, 65536, 5, 0 };
+	/* mmapped_mem, max_mmapped_mem, sbrk_base, tcache_bins, tcache_max_bytes, tcache_count */
+	const uint64_t tail[] = { 0x93000, 0xa0000, HEAP + 0x2a0, 64, 0x408, 7 };
+	uint8_t *bytes = (uint8_t *)&object->words[word];
+
+	memset(bytes, 0, 144);
+	memcpy(bytes, start, sizeof(start));
+	memcpy(bytes + n_mmaps_max - 4, counts, sizeof(counts));
+	memcpy(bytes + ((n_mmaps_max + 12 + 7) & ~7U), tail, sizeof(tail));
+}
+
+static void test_used_par(void **state)
+{
+	(void)state;
+	static const uint32_t offsets[] = { 44, 64, 72 };
+	static const struct glibc_scan_arena arenas[] = { { 0, 2160 }, { 0, 2160 }, { 0, 2072 } };
+	const struct glibc_scan_arena *arena = &arenas[1];
+	struct glibc_scan_par par;
+	struct made_up object;
+
+	for (size_t i = 0; i < 3; i++) {
+		arena = &arenas[i];
+		make_up(&object);
+		put_used_par(&object, 100, offsets[i]);
+		assert_false(glibc_scan_mp(&object.image, &par));
+		for (int known = 0; known <= 1; known++) {
+			assert_true(glibc_scan_used_mp(&object.image, arena,
+						       known ? HEAP + 0x2a0 : 0, &par));
+			assert_int_equal(par.address, BASE + 800);
+			assert_int_equal(par.n_mmaps_max, offsets[i]);
+		}
+		/* A second one, which is as good, unless it is known where the heap begins. */
+		put_used_par(&object, 200, offsets[i]);
+		assert_false(glibc_scan_used_mp(&object.image, arena, 0, &par));
+		object.words[200 + ((offsets[i] + 12 + 7) & ~7U) / 8 + 2] += 0x1000;
+		assert_true(glibc_scan_used_mp(&object.image, arena, HEAP + 0x2a0, &par));
+		assert_int_equal(par.address, BASE + 800);
+	}
+	arena = &arenas[1];
+	/* Of everything tuned, sbrk_base and one initial value are left. */
+	make_up(&object);
+	put_used_par(&object, 100, 64);
+	object.words[100 + 1] = 0x10000;
+	object.words[100 + 3] = 3;
+	object.words[100 + 4] = 4;
+	object.words[100 + 8] = 1000 | UINT64_C(5) << 32;
+	object.words[100 + 14] = 0x200;
+	object.words[100 + 15] = 20;
+	assert_true(glibc_scan_used_mp(&object.image, arena, HEAP + 0x2a0, &par));
+	assert_int_equal(par.address, BASE + 800);
+	assert_false(glibc_scan_used_mp(&object.image, arena, HEAP + 0x2b0, &par));
+	assert_false(glibc_scan_used_mp(&object.image, arena, 0, &par));
+	/* More mappings than there ever were. */
+	make_up(&object);
+	put_used_par(&object, 100, 64);
+	object.words[100 + 7] = UINT64_C(6) << 32;
+	assert_false(glibc_scan_used_mp(&object.image, arena, HEAP + 0x2a0, &par));
+	/* Zeroes are none. */
+	make_up(&object);
+	assert_false(glibc_scan_used_mp(&object.image, arena, 0, &par));
+}
+
+/* The TLS image begins at word 8; its words lead to zeroes in a segment that is read-only, or not. */
+static void test_tcache_dummy(void **state)
+{
+	(void)state;
+	static const uint8_t zeroes[1024];
+	static uint8_t other[1024] = { [100] = 1 };
+	struct made_up object;
+	uint64_t offset;
+
+	for (int relocated = 0; relocated <= 1; relocated++) {
+		make_up(&object);
+		image_add_segment(&object.image, &(struct image_segment){ .address = 0x8000,
+									  .size = sizeof(zeroes),
+									  .bytes = zeroes,
+									  .flags = PF_R });
+		image_add_segment(&object.image, &(struct image_segment){ .address = 0xa000,
+									  .size = sizeof(other),
+									  .bytes = other,
+									  .flags = PF_R });
+		object.image.tls = BASE + 64;
+		object.image.tls_file_size = 32;
+		object.image.tls_size = 128;
+		assert_false(glibc_scan_tcache_dummy(&object.image, &offset));
+		if (relocated) {
+			add_rela(&object, BASE + 64, 0xa000);
+			add_rela(&object, BASE + 64 + 16, 0x8080);
+			add_rela(&object, BASE + 64 + 32, 0x8000); /* behind it */
+		} else {
+			object.words[8] = 0xa000;
+			object.words[10] = 0x8080;
+			object.words[12] = 0x8000;
+		}
+		assert_true(glibc_scan_tcache_dummy(&object.image, &offset));
+		assert_int_equal(offset, 16);
+		/* A second one, or one that may be written to. */
+		if (relocated)
+			add_rela(&object, BASE + 64 + 24, 0x8000);
+		else
+			object.words[11] = 0x8000;
+		assert_false(glibc_scan_tcache_dummy(&object.image, &offset));
+		object.image.tls_file_size = 24;
+		assert_true(glibc_scan_tcache_dummy(&object.image, &offset));
+		object.image.segments[3].flags = PF_R | PF_W;
+		assert_false(glibc_scan_tcache_dummy(&object.image, &offset));
+	}
+}
+
 static void test_tcache_chunk(void **state)
 {
 	(void)state;
@@ -391,13 +611,17 @@ static void test_tcache_chunk(void **state)
 static void scan_all(const struct image *image)
 {
 	struct glibc_tls_slot slots[GLIBC_TLS_SLOTS];
-	struct glibc_scan_arena arena;
+	struct glibc_scan_arena arena = { 0 };
 	struct glibc_scan_par par;
 	struct image_symbol symbol;
+	uint64_t offset;
 	size_t index;
 
 	glibc_scan_main_arena(image, &arena);
 	glibc_scan_mp(image, &par);
+	glibc_scan_used_arena(image, &arena);
+	glibc_scan_used_mp(image, &arena, 0, &par);
+	glibc_scan_tcache_dummy(image, &offset);
 	size_t count = glibc_scan_tls(image, slots);
 	assert_in_range(count, 0, GLIBC_TLS_SLOTS);
 	if (glibc_scan_tcache(image, slots, count, &index))
@@ -528,12 +752,22 @@ static void test_endless_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_symbols),   cmocka_unit_test(test_own_file),
-		cmocka_unit_test(test_own_tcache),    cmocka_unit_test(test_known_build),
-		cmocka_unit_test(test_arena_offsets), cmocka_unit_test(test_arena_relr),
-		cmocka_unit_test(test_no_arena),      cmocka_unit_test(test_par),
-		cmocka_unit_test(test_tcache_chunk),  cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_damaged),       cmocka_unit_test(test_endless_tables),
+		cmocka_unit_test(test_own_symbols),
+		cmocka_unit_test(test_own_file),
+		cmocka_unit_test(test_own_tcache),
+		cmocka_unit_test(test_known_build),
+		cmocka_unit_test(test_arena_offsets),
+		cmocka_unit_test(test_arena_relr),
+		cmocka_unit_test(test_no_arena),
+		cmocka_unit_test(test_par),
+		cmocka_unit_test(test_tcache_chunk),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_arena_without_relocations),
+		cmocka_unit_test(test_used_arena),
+		cmocka_unit_test(test_used_par),
+		cmocka_unit_test(test_tcache_dummy),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_endless_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
