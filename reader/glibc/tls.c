@@ -36,6 +36,7 @@ struct search {
 	struct word *words;
 	uint64_t *values; /* of the thread in hand */
 	bool all_seen; /* no thread was left out */
+	bool any_alike; /* some word led to a chunk of a tcache's size, whose lists are wrong */
 };
 
 /* Bytes that may be missing. */
@@ -111,14 +112,41 @@ static struct memtool_error *check_list(const struct search *search, uint64_t en
 	return error;
 }
 
-/* How sure it is that a tcache is at value: 0 if it is none, more with each list that has chunks. */
-static struct memtool_error *weigh_tcache(const struct search *search, uint64_t value,
-					  uint32_t *ret)
+/* Of the lists of a tcache that have chunks, or a counter that says so: how many can be, or cannot. */
+static struct memtool_error *check_lists(const struct search *search,
+					 const struct tcache_kind *kind, const uint8_t *tcache,
+					 uint32_t *ret_right, uint32_t *ret_wrong)
+{
+	uint32_t right = 0, wrong = 0;
+
+	for (uint32_t bin = 0; bin < kind->bins && right + wrong < LISTS; bin++) {
+		uint64_t entry = load_u64(tcache + kind->bins * kind->count_size + 8 * bin);
+		bool counted = counter(kind, tcache, bin) != 0, ok = false;
+
+		/* Of a running thread the two need not be of one moment. */
+		if (kind->counts_down || search->copy->live)
+			counted = entry != 0;
+		if (entry == 0 && !counted)
+			continue;
+		struct memtool_error *error =
+			entry && counted ? check_list(search, entry, bin, &ok) : NULL;
+		if (error)
+			return error;
+		right += ok;
+		wrong += !ok;
+	}
+	*ret_right = right;
+	*ret_wrong = wrong;
+	return NULL;
+}
+
+/* How sure it is that a tcache is at value: 0 if it is none, more with each list that is right. */
+static struct memtool_error *weigh_tcache(struct search *search, uint64_t value, uint32_t *ret)
 {
 	uint8_t bytes[GLIBC_TCACHE_STRUCT_MAX];
 	uint64_t size_field = 0;
-	uint32_t lists = 0;
-	bool ok = false;
+	uint32_t right, wrong;
+	bool ok;
 
 	*ret = 0;
 	if (value % GLIBC_MALLOC_ALIGNMENT || !copy_anonymous(search->copy, value))
@@ -129,22 +157,19 @@ static struct memtool_error *weigh_tcache(const struct search *search, uint64_t 
 	if (error || !kind)
 		return error;
 	error = peek(search, value, bytes, kind->bins * (kind->count_size + 8), &ok);
-	for (uint32_t bin = 0; bin < kind->bins && ok && !error && lists < LISTS; bin++) {
-		uint64_t entry = load_u64(bytes + kind->bins * kind->count_size + 8 * bin);
-		/* Of a running thread the two need not be of one moment. */
-		if (!kind->counts_down && !search->copy->live)
-			ok = (counter(kind, bytes, bin) != 0) == (entry != 0);
-		if (entry == 0 || !ok)
-			continue;
-		error = check_list(search, entry, bin, &ok);
-		lists++;
-	}
-	if (!error && ok)
-		*ret = 1 + lists;
-	return error;
+	if (error || !ok)
+		return error;
+	error = check_lists(search, kind, bytes, &right, &wrong);
+	if (error)
+		return error;
+	if (wrong <= right)
+		*ret = 1 + right;
+	else
+		search->any_alike = true;
+	return NULL;
 }
 
-static struct memtool_error *look_at_word(const struct search *search, size_t index)
+static struct memtool_error *look_at_word(struct search *search, size_t index)
 {
 	uint64_t value = search->values[index];
 	struct word *word = &search->words[index];
@@ -223,16 +248,22 @@ static uint64_t offset_of(const struct search *search, size_t index)
 	return search->block.offset + index * WORD;
 }
 
-/* The only word that has arenas; 0 is none, and UINT64_MAX if it cannot be told. */
+/* Answers of the search other than an offset. */
+#define IN_NO_THREAD 0
+#define IN_DOUBT     UINT64_MAX
+
+/* The only word that has arenas. */
 static uint64_t choose_thread_arena(const struct search *search)
 {
-	uint64_t found = 0;
+	uint64_t found = IN_NO_THREAD;
 
 	for (size_t i = 0; i < search->block.size / WORD; i++) {
-		if (!is_mostly(search->words[i].arena, search->words[i].no_arena))
+		const struct word *word = &search->words[i];
+
+		if (word->arena == 0)
 			continue;
-		if (found)
-			return UINT64_MAX;
+		if (found != IN_NO_THREAD || !is_mostly(word->arena, word->no_arena))
+			return IN_DOUBT;
 		found = offset_of(search, i);
 	}
 	return found;
@@ -241,42 +272,47 @@ static uint64_t choose_thread_arena(const struct search *search)
 /* tcache, tcache_shutting_down and thread_arena are neighbours in .tbss of malloc.o, up to 2.42. */
 #define TCACHE_BEFORE_ARENA 16
 
-/* The word that is most like a tcache; as above. */
+/* The word that is most like a tcache. */
 static uint64_t choose_tcache(const struct search *search, uint64_t thread_arena)
 {
-	uint64_t found = 0;
+	uint64_t found = IN_NO_THREAD;
 	uint32_t best = 0;
 
 	for (size_t i = 0; i < search->block.size / WORD; i++) {
 		const struct word *word = &search->words[i];
 		uint64_t offset = offset_of(search, i);
 
-		if (!is_mostly(word->tcache, word->no_tcache) || word->tcache < best)
+		if (word->tcache == 0 || word->tcache < best)
 			continue;
+		if (!is_mostly(word->tcache, word->no_tcache)) {
+			if (found == IN_NO_THREAD)
+				found = IN_DOUBT;
+			continue;
+		}
 		if (word->tcache > best || offset == thread_arena - TCACHE_BEFORE_ARENA)
 			found = offset;
 		else if (found != thread_arena - TCACHE_BEFORE_ARENA)
-			found = UINT64_MAX;
+			found = IN_DOUBT;
 		best = word->tcache;
 	}
+	if (found == IN_NO_THREAD && search->any_alike)
+		return IN_DOUBT;
 	return found;
 }
 
-/* Whether a root that the code told is wrong: hardly any thread has there what must be there. */
+/* Whether a root that the code told is wrong: no thread has there what must be there, but one else. */
 static bool is_refuted(const struct search *search, const struct root *root)
 {
 	uint64_t at = root->value - search->block.offset;
 
-	if (at >= search->block.size)
-		return false;
-	const struct word *word = &search->words[at / WORD];
-	return word->no_tcache > 0 && !is_mostly(word->tcache, word->no_tcache);
+	return at < search->block.size && search->words[at / WORD].tcache == 0 &&
+	       search->words[at / WORD].no_tcache > 0;
 }
 
 /* Takes what the threads show for a root that is not known; and what they do not show, if all do not. */
 static void take(const struct search *search, uint64_t offset, struct root *root)
 {
-	if (offset != UINT64_MAX && (offset != 0 || search->all_seen))
+	if (offset != IN_DOUBT && (offset != IN_NO_THREAD || search->all_seen))
 		*root = (struct root){ offset, ROOT_STRUCTURE };
 }
 
@@ -284,10 +320,11 @@ static void choose(const struct search *search, struct malloc_roots *roots)
 {
 	if (roots->thread_arena.source == ROOT_UNKNOWN)
 		take(search, choose_thread_arena(search), &roots->thread_arena);
-	if (roots->tcache.source == ROOT_STRUCTURE && is_refuted(search, &roots->tcache))
-		roots->tcache = (struct root){ 0 };
-	if (roots->tcache.source == ROOT_UNKNOWN)
-		take(search, choose_tcache(search, roots->thread_arena.value), &roots->tcache);
+	uint64_t tcache = choose_tcache(search, roots->thread_arena.value);
+	if (roots->tcache.source == ROOT_UNKNOWN ||
+	    (roots->tcache.source == ROOT_STRUCTURE && tcache != IN_NO_THREAD &&
+	     is_refuted(search, &roots->tcache)))
+		take(search, tcache, &roots->tcache);
 }
 
 struct memtool_error *copy_tls(struct heap_copy *copy)

@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-/* More arenas than any process has, against a ring that does not close. */
-#define RING_MAX 65536
-
 #define BINS       (GLIBC_NBINS - 1)
 #define PAGE       4096
 #define MOST(some) ((some) / 2 + 1)
@@ -50,18 +47,24 @@ static struct memtool_error *is_in_heap(struct memory *memory, uint64_t arena, b
 static struct memtool_error *check_ring(struct memory *memory, const struct glibc_scan_arena *arena,
 					uint64_t next, bool *ret_ok)
 {
-	for (size_t steps = 0; next != arena->address; steps++) {
+	uint64_t mark = 0;
+	size_t lap = 1, steps = 0;
+
+	*ret_ok = true;
+	while (next != arena->address && *ret_ok) {
+		/* Brent's cycle guard: a ring that never comes back meets its own mark. */
+		if (++steps == lap) {
+			mark = next;
+			lap *= 2;
+			steps = 0;
+		}
 		struct memtool_error *error = is_in_heap(memory, next, ret_ok);
 		if (!error && *ret_ok)
 			error = read_word(memory, next + arena->next, &next, ret_ok);
-		if (error || !*ret_ok)
+		if (error)
 			return error;
-		if (steps == RING_MAX) {
-			*ret_ok = false;
-			return NULL;
-		}
+		*ret_ok = *ret_ok && next != mark;
 	}
-	*ret_ok = true;
 	return NULL;
 }
 
@@ -108,8 +111,7 @@ static struct memtool_error *check_top(struct memory *memory, const struct glibc
 				       const struct state *state, bool *ret_ok,
 				       struct arena_facts *ret)
 {
-	uint64_t size, top = state->top;
-	uint32_t flags[2]; /* mutex, flags */
+	uint64_t size, flags, top = state->top; /* flags: above the mutex */
 
 	*ret_ok = true;
 	/* Not used yet: 0, or from 2.42 on a bin of its own. */
@@ -120,11 +122,11 @@ static struct memtool_error *check_top(struct memory *memory, const struct glibc
 		return NULL;
 	struct memtool_error *error = read_word(memory, top + GLIBC_SIZE_SZ, &size, ret_ok);
 	if (!error && *ret_ok)
-		error = memory_read(memory, arena->address, flags, sizeof(flags), "main_arena");
+		error = read_word(memory, arena->address, &flags, ret_ok);
 	if (error || !*ret_ok)
 		return error;
 	/* do_check_malloc_state() of malloc.c; what was not in one piece lost the connection. */
-	if (!(flags[1] & GLIBC_NONCONTIGUOUS_BIT))
+	if (!(flags >> 32 & GLIBC_NONCONTIGUOUS_BIT))
 		*ret = (struct arena_facts){
 			.sbrk_base = top + (size & ~(uint64_t)GLIBC_SIZE_BITS) - state->system_mem,
 			.top = top,
@@ -132,25 +134,30 @@ static struct memtool_error *check_top(struct memory *memory, const struct glibc
 	return NULL;
 }
 
+#define CHECKS_NEEDED 2
+
 struct memtool_error *arena_check(struct memory *memory, const struct glibc_scan_arena *arena,
 				  bool *ret_ok, struct arena_facts *ret)
 {
 	uint64_t start = arena->address + arena->next - STATE_TO_NEXT;
 	struct arena_facts facts = { 0 };
 	struct state state;
-	bool ok = false;
+	bool ring = false, bins = false, top = false;
+	size_t count;
 
 	struct memtool_error *error =
-		memory_read(memory, start, &state, sizeof(state), "main_arena");
-	if (!error)
-		error = check_ring(memory, arena, state.next, &ok);
-	if (!error && ok)
-		error = check_bins(memory, &state, start + offsetof(struct state, bins), &ok);
-	if (!error && ok)
-		error = check_top(memory, arena, &state, &ok, &facts);
-	if (!memtool_error_catch(&error, MEMTOOL_ERROR_FAULT) && error)
+		memory_read_some(memory, start, &state, sizeof(state), &count);
+	if (!error && count == sizeof(state)) {
+		error = check_ring(memory, arena, state.next, &ring);
+		if (!error)
+			error = check_bins(memory, &state, start + offsetof(struct state, bins),
+					   &bins);
+		if (!error)
+			error = check_top(memory, arena, &state, &top, &facts);
+	}
+	if (error)
 		return error;
-	*ret_ok = ok;
+	*ret_ok = ring + bins + top >= CHECKS_NEEDED;
 	*ret = facts;
 	return NULL;
 }

@@ -2,8 +2,7 @@
 /*
  * Whether what was taken for main_arena and mp_ by its looks is that in the target's memory.
  *
- * The target runs meanwhile, and its heap may be damaged: so no one link decides. What malloc never
- * changes must be right, and of the rest most.
+ * The target runs meanwhile, and its heap may be damaged: so no one link decides, but most of them.
  */
 #ifndef SYMBOLS_ARENA_CHECK_H
 #define SYMBOLS_ARENA_CHECK_H
@@ -22,8 +21,9 @@ struct arena_facts {
 };
 
 /*
- * arena, at its address in the target: its ring leads through arenas that begin a heap each and back
- * to it; its bins are not set yet, or most of them are linked both ways; and its top can be one.
+ * arena, at its address in the target. Two of three must hold: its ring leads through arenas that
+ * begin a heap each and back to it; its bins are not set yet, or most of them are linked both ways;
+ * its top can be one.
  */
 struct memtool_error *arena_check(struct memory *memory, const struct glibc_scan_arena *arena,
 				  bool *ret_ok, struct arena_facts *ret);

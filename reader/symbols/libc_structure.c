@@ -16,11 +16,17 @@ struct found {
 	bool has_arena, has_par;
 };
 
+static bool is_complete(const struct found *found)
+{
+	return found->has_arena && found->has_par;
+}
+
 static struct memtool_error *check(struct memory *memory, struct found *found,
 				   struct arena_facts *ret)
 {
-	*ret = (struct arena_facts){ 0 };
 	struct memtool_error *error = NULL;
+
+	*ret = (struct arena_facts){ 0 };
 	if (found->has_arena)
 		error = arena_check(memory, &found->arena, &found->has_arena, ret);
 	if (!error && found->has_par)
@@ -28,27 +34,29 @@ static struct memtool_error *check(struct memory *memory, struct found *found,
 	return error;
 }
 
-/* In the file both are as they were initialised, and without a like. */
+/*
+ * In the file both are as they were initialised, and without a like. *ret_seen: main_arena is in it,
+ * whatever became of it in memory; else it is nowhere.
+ */
 static struct memtool_error *recognise_file(const struct libc_image *file, struct memory *memory,
-					    struct found *ret)
+					    bool *ret_seen, struct found *ret)
 {
 	const struct image *image = &file->image;
 	struct arena_facts facts;
-	struct found found = { 0 };
+	struct found seen = { 0 };
 
-	for (int attempt = 0; attempt < ATTEMPTS && !(found.has_arena && found.has_par);
+	seen.has_arena = glibc_scan_main_arena(image, &seen.arena);
+	seen.has_par = glibc_scan_mp(image, &seen.par);
+	seen.arena.address += file->bias;
+	seen.par.address += file->bias;
+	*ret_seen = seen.has_arena;
+	for (int attempt = 0; is_complete(&seen) && attempt < ATTEMPTS && !is_complete(ret);
 	     attempt++) {
-		found.has_arena = glibc_scan_main_arena(image, &found.arena);
-		found.has_par = glibc_scan_mp(image, &found.par);
-		found.arena.address += file->bias;
-		found.par.address += file->bias;
-		if (!found.has_arena && !found.has_par)
-			break;
-		struct memtool_error *error = check(memory, &found, &facts);
+		*ret = seen;
+		struct memtool_error *error = check(memory, ret, &facts);
 		if (error)
 			return error;
 	}
-	*ret = found;
 	return NULL;
 }
 
@@ -94,16 +102,16 @@ static struct memtool_error *not_recognised(const struct module *module, const s
 static struct memtool_error *recognise(struct module *module, struct memory *memory, bool *ret_file,
 				       struct found *ret, struct libc_image *ret_image)
 {
-	bool is_there;
+	bool may_be_there = true;
 
 	struct memtool_error *error = libc_image_of_file(module, ret_file, ret_image);
 	if (!error && *ret_file)
-		error = recognise_file(ret_image, memory, ret);
-	for (int attempt = 0; !error && attempt < ATTEMPTS && !(ret->has_arena && ret->has_par);
+		error = recognise_file(ret_image, memory, &may_be_there, ret);
+	for (int attempt = 0; !error && may_be_there && attempt < ATTEMPTS && !is_complete(ret);
 	     attempt++) {
 		libc_image_deinit(ret_image);
-		error = libc_image_of_memory(module, memory, &is_there, ret_image);
-		if (!error && is_there)
+		error = libc_image_of_memory(module, memory, &may_be_there, ret_image);
+		if (!error && may_be_there)
 			error = recognise_memory(&ret_image->image, memory, ret);
 	}
 	return error;
@@ -117,7 +125,7 @@ struct memtool_error *libc_has_structure(struct module *module, struct memory *m
 
 	struct memtool_error *error = recognise(module, memory, &file, &found, &image);
 	if (!error)
-		*ret = found.has_arena && found.has_par;
+		*ret = is_complete(&found);
 	return error;
 }
 
@@ -173,7 +181,7 @@ struct memtool_error *libc_find_structure(struct libc *libc, struct memory *memo
 	bool file;
 
 	struct memtool_error *error = recognise(libc->module, memory, &file, &found, &image);
-	if (!error && !(found.has_arena && found.has_par))
+	if (!error && !is_complete(&found))
 		error = not_recognised(libc->module, &found, file);
 	if (!error)
 		error = find_tls(libc->module, &image, memory,

@@ -172,6 +172,33 @@ static void test_told_by_code(void **state)
 	builder_assert_clean(b);
 }
 
+/* A tcache one of whose lists is damaged is one all the same, by content and by code. */
+static void test_damaged(void **state)
+{
+	struct heap_builder *b = *state;
+
+	builder_top(build(b, true));
+	builder_set(b, builder_tcache_entry(&b->threads[1], 0), 0x4141414141414140);
+	forget(b);
+	builder_read(b);
+	expect_root(&b->heap->roots.tcache, TCACHE);
+	expect_root(&b->heap->roots.thread_arena, THREAD_ARENA);
+	b->roots.tcache = (struct root){ TCACHE, ROOT_STRUCTURE };
+	builder_read(b);
+	expect_root(&b->heap->roots.tcache, TCACHE);
+
+	/* With both lists of both threads damaged there is but the code to go by; and no false "none". */
+	for (uint32_t i = 1; i < 3; i++) {
+		builder_set(b, builder_tcache_entry(&b->threads[i], 0), 0x4141414141414140);
+		builder_set(b, builder_tcache_entry(&b->threads[i], 3), 0x4141414141414140);
+	}
+	builder_read(b);
+	expect_root(&b->heap->roots.tcache, TCACHE);
+	b->roots.tcache = (struct root){ 0 };
+	builder_read(b);
+	assert_int_equal(b->heap->roots.tcache.source, ROOT_UNKNOWN);
+}
+
 /* What symbols or the page told is not touched. */
 static void test_known(void **state)
 {
@@ -205,7 +232,8 @@ int main(void)
 		BUILDER_TEST(test_found),       BUILDER_TEST(test_unset),
 		BUILDER_TEST(test_arena_only),  BUILDER_TEST(test_decoys),
 		BUILDER_TEST(test_empty_alike), BUILDER_TEST(test_told_by_code),
-		BUILDER_TEST(test_known),       BUILDER_TEST(test_large_block),
+		BUILDER_TEST(test_damaged),     BUILDER_TEST(test_known),
+		BUILDER_TEST(test_large_block),
 	};
 
 	return builder_run("heap TLS", tests, sizeof(tests) / sizeof(tests[0]));
