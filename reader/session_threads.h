@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The threads of a session's target, and where the TLS of each is: from their registers if the
+ * target is held, else from what the process itself has written down. Private to the session.
+ */
+#ifndef SESSION_THREADS_H
+#define SESSION_THREADS_H
+
+#include "glibc/roots.h"
+#include "session.h"
+#include "support/array.h"
+
+DEFINE_ARRAY(root_threads, struct root_thread)
+
+/* The threads that are held; their registers are the truth, and the page may confirm it. */
+struct memtool_error *session_held_threads(const struct session *session, const struct stop *stop,
+					   struct root_threads *ret);
+
+/* The threads there are just now; fs_base is 0 and not known of those that nothing tells of. */
+struct memtool_error *session_running_threads(struct session *session, struct root_threads *ret);
+
+#endif
