@@ -39,7 +39,10 @@ struct session {
 	struct process *process;
 	struct maps maps; /* as of session_open() */
 	struct session_options options;
-	/* The agent's page; NULL if there is none, or none to believe: then inventory_error says why. */
+	/*
+	 * The agent's page, its threads by fs_base; NULL if there is none, or none to believe: then
+	 * inventory_error says why.
+	 */
 	struct inventory *inventory;
 	struct memtool_error *inventory_error;
 	/* Loaded when symbols are needed; until then modules and libc.module are NULL. */

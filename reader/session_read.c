@@ -59,6 +59,7 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
 	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
 	_cleanup_(maps_deinit) struct maps maps = { 0 };
+	_cleanup_(cleanup_heap_copy) struct heap_copy *copy = NULL;
 	struct malloc_roots roots = session->roots;
 
 	struct memtool_error *error = process_check(session->process);
@@ -87,7 +88,13 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 		.progress = session->options.progress,
 		.progress_context = session->options.progress_context,
 	};
-	return heap_copy(&source, ret);
+	error = heap_copy(&source, &copy);
+	if (!error && !stop)
+		error = session_report_born(session, &threads, copy);
+	if (error)
+		return error;
+	*ret = no_cleanup_ptr(copy);
+	return NULL;
 }
 
 struct memtool_error *session_read_held(struct session *session, const struct stop *stop,

@@ -2,6 +2,7 @@
 #include "session_roots.h"
 
 #include "process_inventory.h"
+#include "session_threads.h"
 #include "symbols/libc_structure.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static struct memtool_error *load_inventory(struct session *session)
 			inventory_deinit(&inventory);
 			return memtool_error_no_memory;
 		}
+		session_sort_published(&inventory.threads);
 		*session->inventory = inventory;
 		return NULL;
 	}

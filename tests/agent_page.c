@@ -142,6 +142,13 @@ uint64_t agent_word(pid_t pid, uint64_t address)
 	return word;
 }
 
+void agent_poke(pid_t pid, uint64_t address, const void *bytes, size_t size)
+{
+	struct iovec local = { (void *)bytes, size }, remote = { (void *)address, size };
+
+	assert_int_equal(process_vm_writev(pid, &local, 1, &remote, 1, 0), (ssize_t)size);
+}
+
 static void check_header(pid_t pid, const struct inventory_header *header, uint64_t address)
 {
 	assert_int_equal(header->magic, INVENTORY_MAGIC);
@@ -205,6 +212,45 @@ const struct inventory_thread *agent_thread(const struct agent_page *page, pid_t
 void agent_read_page(pid_t pid, struct agent_page *ret)
 {
 	agent_read_page_of(pid, pid, ret);
+}
+
+void agent_unlist(pid_t pid, pid_t tid)
+{
+	static struct agent_page page;
+	static struct inventory_thread table[INVENTORY_THREADS];
+
+	agent_read_page(pid, &page);
+	const uint64_t address = page.header.address + sizeof(page.header);
+	agent_peek(pid, address, table, sizeof(table));
+	for (size_t i = 0; i < INVENTORY_THREADS; i++) {
+		if (table[i].state == INVENTORY_THREAD_LIVE && table[i].tid == tid) {
+			table[i].state = INVENTORY_THREAD_FREE;
+			agent_poke(pid, address + i * sizeof(table[i]), &table[i],
+				   sizeof(table[i]));
+			return;
+		}
+	}
+	fail_msg("thread %d is not in the page", tid);
+}
+
+void agent_list(pid_t pid, pid_t tid, uint64_t fs_base)
+{
+	static struct agent_page page;
+	struct inventory_thread thread = {
+		.state = INVENTORY_THREAD_LIVE,
+		.tid = tid,
+		.fs_base = fs_base,
+	};
+
+	agent_read_page(pid, &page);
+	uint16_t high = (uint16_t)page.header.thread_high;
+	const uint64_t address = page.header.address;
+	const uint32_t guarded = inventory_guard((uint16_t)(high + 1));
+	thread.check = inventory_thread_check(&thread);
+	agent_poke(pid, address + sizeof(page.header) + high * sizeof(thread), &thread,
+		   sizeof(thread));
+	agent_poke(pid, address + offsetof(struct inventory_header, thread_high), &guarded,
+		   sizeof(guarded));
 }
 
 static void expect_thread(const struct agent_page *page, pid_t tid, uint64_t fs_base)

@@ -50,6 +50,13 @@ const struct inventory_thread *agent_thread(const struct agent_page *page, pid_t
 
 void agent_peek(pid_t pid, uint64_t address, void *buffer, size_t size);
 uint64_t agent_word(pid_t pid, uint64_t address);
+void agent_poke(pid_t pid, uint64_t address, const void *bytes, size_t size);
+
+/* Takes the entry of a thread out of the page, as if there had been no room for it. */
+void agent_unlist(pid_t pid, pid_t tid);
+
+/* Adds an entry behind all others, as a thread leaves it that goes without a word. */
+void agent_list(pid_t pid, pid_t tid, uint64_t fs_base);
 
 /*
  * That each "thread TID FS_BASE" line of text is in the page and, with that of the first thread of

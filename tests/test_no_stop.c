@@ -6,6 +6,7 @@
  */
 #include "tests/agent_page.h"
 #include "tests/command.h"
+#include "tests/truth.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -179,6 +180,126 @@ static void test_unknown_thread(void **state)
 	assert_non_null(strstr(result->out, "\"ok\": false"));
 }
 
+/* What the page lacks is filled in, thread by thread, from glibc's own list. */
+static void test_unlisted_threads(void **state)
+{
+	char *answers[COMMANDS];
+	size_t count;
+
+	(void)state;
+	struct spawned *child = start(&(struct program){ "pattern", "tcache", "3", true });
+	pid_t *tids = spawn_threads(child->pid, &count);
+	answer_stopped(child->pid, answers);
+	assert_int_equal(count, 4);
+	for (size_t i = 0; i < count; i++) {
+		agent_unlist(child->pid, tids[i]);
+		expect_running(child->pid, answers, true);
+	}
+	const char *json = command_answer("info --format=json --no-stop", child->pid);
+	assert_non_null(strstr(json, "\"ok\": true"));
+	end_answers(answers);
+	free(tids);
+}
+
+/* An entry that is not of the thread whose number it has is not believed. */
+static void test_stale_entries(void **state)
+{
+	static struct agent_page page;
+	char *answers[COMMANDS];
+
+	(void)state;
+	struct spawned *child = start(&(struct program){ "pattern", "tcache", "3", true });
+	answer_stopped(child->pid, answers);
+	agent_read_page(child->pid, &page);
+	assert_int_equal(page.count, 4);
+	for (size_t i = 0; i < page.count; i++) {
+		const struct inventory_thread *thread = &page.threads[i];
+		/* Nothing is there; no TCB is there; another thread is. */
+		agent_list(child->pid, thread->tid, 4096);
+		agent_list(child->pid, thread->tid, page.header.main_arena);
+		agent_list(child->pid, thread->tid, page.threads[(i + 1) % 4].fs_base);
+	}
+	expect_running(child->pid, answers, true);
+	for (size_t i = 0; i < page.count; i++)
+		agent_unlist(child->pid, page.threads[i].tid);
+	expect_running(child->pid, answers, true);
+	end_answers(answers);
+}
+
+struct birth {
+	struct spawned *child;
+	int left; /* in how many more readings of the heap a thread is to start */
+	uint64_t bytes_read;
+	bool started; /* in this reading */
+};
+
+static bool give_birth(void *context, const struct memtool_progress *progress)
+{
+	struct birth *birth = context;
+
+	if (progress->bytes_read < birth->bytes_read)
+		birth->started = false;
+	birth->bytes_read = progress->bytes_read;
+	/* Behind the threads comes the heap. */
+	if (birth->left && progress->chunks && !birth->started) {
+		birth->left--;
+		birth->started = true;
+		agent_command(birth->child, "busy");
+	}
+	return true;
+}
+
+/* Whether what is told of a thread that starts while the heap is read is all there is to tell. */
+static void read_with_births(bool agent, int births, struct heap **ret)
+{
+	const char *const argv[] = { spawn_memtool(), "run", spawn_path("tests/fixtures/subject"),
+				     NULL };
+	struct birth birth = { .left = births };
+	struct session *session;
+
+	birth.child = spawn(&(struct spawn_how){ .argv = argv + (agent ? 0 : 2) });
+	spawn_expect(birth.child, "subject ");
+	agent_command(birth.child, "fill 9000");
+	const struct session_options options = {
+		.source = agent ? ROOT_INVENTORY : ROOT_SYMBOLS,
+		.no_stop = true,
+		.progress = give_birth,
+		.progress_context = &birth,
+	};
+	truth_read(birth.child->pid, &options, &session, ret);
+	assert_int_equal(birth.left, 0);
+	session_close(session);
+}
+
+static void test_thread_starts(void **state)
+{
+	struct heap *heap;
+
+	(void)state;
+	for (int agent = 0; agent < 2; agent++) {
+		read_with_births(agent, 1, &heap);
+		assert_true(heap->audit.ok);
+		assert_int_equal(heap->thread_count, 2);
+		assert_int_equal(heap->threads[1].tcached.count, 1);
+		heap_destroy(heap);
+	}
+}
+
+static void test_threads_go_on_starting(void **state)
+{
+	struct heap *heap;
+
+	(void)state;
+	for (int agent = 0; agent < 2; agent++) {
+		/* As often as is tried. */
+		read_with_births(agent, 4, &heap);
+		assert_false(heap->audit.ok);
+		assert_int_equal(heap->audit.counted[AUDIT_BAD_THREAD], 1);
+		assert_non_null(strstr(heap->audit.findings.data[0].message, "it started while"));
+		heap_destroy(heap);
+	}
+}
+
 int main(void)
 {
 	static const struct program programs[] = {
@@ -191,9 +312,15 @@ int main(void)
 	};
 	struct CMUnitTest tests[32] = {
 		cmocka_unit_test_teardown(test_unknown_thread, spawn_teardown),
+		cmocka_unit_test_teardown(test_unlisted_threads, spawn_teardown),
+		cmocka_unit_test_teardown(test_stale_entries, spawn_teardown),
+		cmocka_unit_test_teardown(test_thread_starts, spawn_teardown),
+		cmocka_unit_test_teardown(test_threads_go_on_starting, spawn_teardown),
 	};
-	size_t count = 1;
+	size_t count = 0;
 
+	while (tests[count].test_func)
+		count++;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
 		tests[count++] = (struct CMUnitTest){ programs[i].name, test_same_answer, NULL,
 						      spawn_teardown, (void *)&programs[i] };

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
-#include <sys/uio.h>
 
 static struct spawned *start(const char *name, const char *first, const char *second, bool agent)
 {
@@ -113,13 +112,6 @@ static void test_anonymous_page_file_size(void **state)
 	expect_anonymous("FSIZE");
 }
 
-static void poke(pid_t pid, uint64_t address, const void *bytes, size_t size)
-{
-	struct iovec local = { (void *)bytes, size }, remote = { (void *)address, size };
-
-	assert_int_equal(process_vm_writev(pid, &local, 1, &remote, 1, 0), (ssize_t)size);
-}
-
 #define HEADER_BYTE(field) offsetof(struct inventory_header, field)
 #define ENTRY_BYTE(field) \
 	(sizeof(struct inventory_header) + offsetof(struct inventory_thread, field))
@@ -133,12 +125,12 @@ static void damage(pid_t pid, const struct inventory_header *header, size_t plac
 	if (sealed) {
 		((uint8_t *)&changed)[place] ^= 4;
 		changed.check = inventory_header_check(&changed);
-		poke(pid, header->address, &changed, sizeof(changed));
+		agent_poke(pid, header->address, &changed, sizeof(changed));
 		return;
 	}
 	agent_peek(pid, header->address + place, &byte, 1);
 	byte ^= 4;
-	poke(pid, header->address + place, &byte, 1);
+	agent_poke(pid, header->address + place, &byte, 1);
 }
 
 static void test_damaged_page(void **state)
@@ -182,30 +174,11 @@ static void test_damaged_page(void **state)
 		expect_source(json, "symbols");
 		command_refused("info --source=inventory", child->pid, "inventory page");
 		assert_string_equal(command_answer("chunks --format=csv", child->pid), chunks);
-		poke(child->pid, page.header.address, &page.header, sizeof(page.header));
-		poke(child->pid, entry, &page.threads[0], sizeof(page.threads[0]));
+		agent_poke(child->pid, page.header.address, &page.header, sizeof(page.header));
+		agent_poke(child->pid, entry, &page.threads[0], sizeof(page.threads[0]));
 	}
 	expect_source(command_answer("info --format=json", child->pid), "inventory");
 	free(chunks);
-}
-
-/* Takes the entry of a thread out of the page, as if there had been no room for it. */
-static void unlist(pid_t pid, pid_t tid)
-{
-	static struct agent_page page;
-	static struct inventory_thread table[INVENTORY_THREADS];
-
-	agent_read_page(pid, &page);
-	const uint64_t address = page.header.address + sizeof(page.header);
-	agent_peek(pid, address, table, sizeof(table));
-	for (size_t i = 0; i < INVENTORY_THREADS; i++) {
-		if (table[i].state == INVENTORY_THREAD_LIVE && table[i].tid == tid) {
-			table[i].state = INVENTORY_THREAD_FREE;
-			poke(pid, address + i * sizeof(table[i]), &table[i], sizeof(table[i]));
-			return;
-		}
-	}
-	fail_msg("thread %d is not in the page", tid);
 }
 
 /* With registers at hand, nothing depends on the table. */
@@ -220,7 +193,7 @@ static void test_thread_missing(void **state)
 	pid_t *tids = spawn_threads(child->pid, &count);
 	assert_int_equal(count, 4);
 	for (size_t i = 0; i < count; i++) {
-		unlist(child->pid, tids[i]);
+		agent_unlist(child->pid, tids[i]);
 		assert_string_equal(
 			command_answer("threads --format=csv --source=inventory", child->pid),
 			threads);

@@ -58,6 +58,9 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
  */
 struct memtool_error *heap_has_locked_arena(const struct heap_source *source, bool *ret);
 
+/* A thread is missing from the roots: what it has cached shows as in-use, as the audit says. */
+void heap_copy_missed_thread(struct heap_copy *copy, pid_t tid);
+
 /* NULL is fine. */
 void heap_copy_destroy(struct heap_copy *copy);
 

@@ -172,3 +172,11 @@ struct memtool_error *copy_threads(struct heap_copy *copy)
 	}
 	return error;
 }
+
+void heap_copy_missed_thread(struct heap_copy *copy, pid_t tid)
+{
+	audit_add(&copy->heap->audit, AUDIT_BAD_THREAD, 0, 0, 0,
+		  "thread %d: it started while the heap was read; what it has cached shows as "
+		  "in-use",
+		  tid);
+}
