@@ -9,9 +9,8 @@
 
 #include <errno.h>
 
-/* What pthread_atfork(3) calls; that itself is not in libc.so before 2.34. */
-int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
-		      void *dso_handle);
+typedef int register_atfork_function(void (*prepare)(void), void (*parent)(void),
+				     void (*child)(void), void *dso_handle);
 extern void *__dso_handle __attribute__((__visibility__("hidden")));
 
 static struct located located;
@@ -36,6 +35,16 @@ static void after_fork_in_child(void)
 	publish();
 }
 
+/* What pthread_atfork(3) calls; that itself is not in libc.so before 2.34. */
+static void register_atfork(const struct objects *objects)
+{
+	uint64_t function = objects_libc_function(objects, "__register_atfork");
+
+	if (function)
+		((register_atfork_function *)function)(NULL, NULL, after_fork_in_child,
+						       __dso_handle);
+}
+
 static void start(void)
 {
 	struct objects objects;
@@ -47,7 +56,7 @@ static void start(void)
 	if (!locate(&objects, &located))
 		return;
 	publish();
-	__register_atfork(NULL, NULL, after_fork_in_child, __dso_handle);
+	register_atfork(&objects);
 }
 
 void agent_start(void)

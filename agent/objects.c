@@ -16,6 +16,7 @@ static const char *const names[FUNCTIONS] = {
 struct search {
 	struct objects *objects;
 	bool behind_agent;
+	uint64_t before_agent[FUNCTIONS]; /* definitions that are not behind it */
 };
 
 static bool is_agent(const struct image *image)
@@ -29,15 +30,16 @@ static bool is_wrapped(enum object_function function)
 	return function == FUNCTION_PTHREAD_CREATE || function == FUNCTION_THRD_CREATE;
 }
 
-static void take_functions(const struct search *search, const struct image *image, bool wrapped)
+static void take_functions(struct search *search, const struct image *image)
 {
 	struct image_symbol symbol;
 
 	for (enum object_function i = 0; i < FUNCTIONS; i++) {
-		if (search->objects->functions[i] || is_wrapped(i) != wrapped)
-			continue;
-		if (image_find_function(image, names[i], &symbol))
-			search->objects->functions[i] = symbol.address;
+		uint64_t *address = is_wrapped(i) && !search->behind_agent
+					    ? &search->before_agent[i]
+					    : &search->objects->functions[i];
+		if (!*address && image_find_function(image, names[i], &symbol))
+			*address = symbol.address;
 	}
 }
 
@@ -67,9 +69,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 		objects->interposes = objects->libc.segment_count == 0;
 		return 0;
 	}
-	take_functions(search, &image, false);
-	if (search->behind_agent)
-		take_functions(search, &image, true);
+	take_functions(search, &image);
 	if (objects->libc.segment_count == 0 && image_soname_is(&image, "libc.so.6")) {
 		objects->libc = image;
 		objects->libc_path = info->dlpi_name;
@@ -84,8 +84,10 @@ bool objects_find(struct objects *ret)
 	memset(ret, 0, sizeof(*ret));
 	dl_iterate_phdr(visit, &search);
 	/* Loaded late, behind libc: nobody calls our wrappers but through a handle of our own. */
-	if (ret->libc.segment_count)
-		take_functions(&search, &ret->libc, true);
+	for (enum object_function i = 0; i < FUNCTIONS; i++) {
+		if (!ret->functions[i])
+			ret->functions[i] = search.before_agent[i];
+	}
 	return ret->libc.segment_count != 0;
 }
 

@@ -29,12 +29,15 @@ struct objects {
 	bool interposes;
 	/*
 	 * Addresses of the first definition in search order, but for the agent's own; of the
-	 * functions that the agent defines too, of the first behind it. 0 if there is none.
+	 * functions that the agent defines too, of the first behind it, if one is. 0 if there is none.
 	 */
 	uint64_t functions[FUNCTIONS];
 };
 
-/* False if libc is not found. Takes the dynamic linker's lock. */
+/*
+ * False if libc is not found: in a process of another libc (musl), where the functions are all the
+ * same. Takes the dynamic linker's lock.
+ */
 bool objects_find(struct objects *ret);
 
 /* The function of libc itself, or 0. */

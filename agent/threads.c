@@ -28,14 +28,15 @@ void threads_set_functions(const struct objects *objects)
 	}
 }
 
-/* Up to 2.33 libpthread may come after we were started. */
+/* Up to 2.33 libpthread may come after we were started. In another libc we were not started. */
 static uint64_t function_address(enum object_function function)
 {
 	uint64_t address = __atomic_load_n(&functions[function], __ATOMIC_ACQUIRE);
 	struct objects objects;
 
-	if (address || !objects_find(&objects))
+	if (address)
 		return address;
+	objects_find(&objects);
 	threads_set_functions(&objects);
 	return objects.functions[function];
 }
