@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 
+#include "agent/functions.h"
+#include "agent/key.h"
 #include "agent/locate.h"
 #include "agent/objects.h"
 #include "agent/page.h"
 #include "agent/system.h"
-#include "agent/threads.h"
 
 #include <errno.h>
 
@@ -26,7 +27,7 @@ static void publish(void)
 	if (located.foreign_malloc)
 		flags |= INVENTORY_FOREIGN_MALLOC;
 	if (page_publish(&located, flags))
-		threads_own_first_entry();
+		key_own_first_entry();
 }
 
 /* The only thread of the child is the one that forked. */
@@ -51,7 +52,7 @@ static void start(void)
 
 	if (!objects_find(&objects))
 		return;
-	threads_set_functions(&objects);
+	functions_set(&objects);
 	interposes = objects.interposes;
 	if (!locate(&objects, &located))
 		return;

@@ -6,6 +6,7 @@
 #ifndef AGENT_BITMAP_H
 #define AGENT_BITMAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BITMAP_WORDS(places) (((places) + 63) / 64)

@@ -9,6 +9,8 @@ static const char *const names[FUNCTIONS] = {
 	[FUNCTION_PTHREAD_CREATE] = "pthread_create",
 	[FUNCTION_THRD_CREATE] = "thrd_create",
 	[FUNCTION_KEY_CREATE] = "pthread_key_create",
+	[FUNCTION_TSS_CREATE] = "tss_create",
+	[FUNCTION_KEY_DELETE] = "pthread_key_delete",
 	[FUNCTION_SETSPECIFIC] = "pthread_setspecific",
 	[FUNCTION_GETSPECIFIC] = "pthread_getspecific",
 };
@@ -27,7 +29,8 @@ static bool is_agent(const struct image *image)
 /* Whether a definition counts only behind the agent, as for dlsym(RTLD_NEXT). */
 static bool is_wrapped(enum object_function function)
 {
-	return function == FUNCTION_PTHREAD_CREATE || function == FUNCTION_THRD_CREATE;
+	return function == FUNCTION_PTHREAD_CREATE || function == FUNCTION_THRD_CREATE ||
+	       function == FUNCTION_KEY_CREATE || function == FUNCTION_TSS_CREATE;
 }
 
 static void take_functions(struct search *search, const struct image *image)

@@ -114,6 +114,56 @@ static void test_same_heap_with_threads(void **state)
 	free(without);
 }
 
+/* What the subject says of its keys, and the heap behind that. */
+static char *keys_and_heap(struct spawned *child, const char *command, bool threads_before)
+{
+	char *result = NULL;
+
+	if (threads_before) {
+		agent_command(child, "start 2");
+		agent_command(child, "return");
+	}
+	char *keys = strdup(agent_command(child, command));
+	assert_true(asprintf(&result, "%s%s", keys, agent_command(child, "heap")) > 0);
+	free(keys);
+	return result;
+}
+
+static void same_keys(const char *command, bool threads_before, uint16_t flags)
+{
+	struct spawned *child = agent_subject();
+	char *without = keys_and_heap(subject_with("X="), command, threads_before);
+	char *with = keys_and_heap(child, command, threads_before);
+
+	assert_string_equal(with, without);
+	assert_non_null(strstr(with, "destroyed "));
+	/* Of those that come later the page knows nothing, and says so. */
+	agent_command(child, "start 2");
+	agent_read_page(child->pid, &page);
+	assert_int_equal((uint16_t)page.header.flags, flags);
+	assert_int_equal(page.count, flags ? 1 : 3);
+	agent_command(child, "return");
+	agent_read_page(child->pid, &page);
+	assert_int_equal(page.count, 1);
+	free(with);
+	free(without);
+}
+
+/*
+ * The keys of a program have the numbers that they have without the agent, the thirty-second is as
+ * good as the others, and one that it never made is not there to be deleted.
+ */
+static void test_same_keys(void **state)
+{
+	(void)state;
+	for (int threads_before = 0; threads_before < 2; threads_before++) {
+		same_keys("keys 1", threads_before, 0);
+		same_keys("keys 31", threads_before, 0);
+		same_keys("keys 32", threads_before, INVENTORY_OVERFLOW);
+		same_keys("keys 40", threads_before, INVENTORY_OVERFLOW);
+	}
+}
+
 static void test_silence(void **state)
 {
 	(void)state;
@@ -349,6 +399,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_no_malloc, spawn_teardown),
 		cmocka_unit_test_teardown(test_same_heap, spawn_teardown),
 		cmocka_unit_test_teardown(test_same_heap_with_threads, spawn_teardown),
+		cmocka_unit_test_teardown(test_same_keys, spawn_teardown),
 		cmocka_unit_test_teardown(test_silence, spawn_teardown),
 		cmocka_unit_test_teardown(test_closed_descriptors, spawn_teardown),
 		cmocka_unit_test_teardown(test_undumpable, spawn_teardown),
