@@ -19,6 +19,8 @@ struct search {
 	struct objects *objects;
 	bool behind_agent;
 	uint64_t before_agent[FUNCTIONS]; /* definitions that are not behind it */
+	bool begun;
+	bool of_program; /* the first object is the program, whose name is empty */
 };
 
 static bool is_agent(const struct image *image)
@@ -65,6 +67,9 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 	struct image image;
 
 	(void)size;
+	if (!search->begun)
+		search->of_program = info->dlpi_name[0] == '\0';
+	search->begun = true;
 	if (!image_of_loaded(info->dlpi_phdr, info->dlpi_phnum, info->dlpi_addr, &image))
 		return 0;
 	if (is_agent(&image)) {
@@ -91,7 +96,7 @@ bool objects_find(struct objects *ret)
 		if (!ret->functions[i])
 			ret->functions[i] = search.before_agent[i];
 	}
-	return ret->libc.segment_count != 0;
+	return search.of_program && ret->libc.segment_count != 0;
 }
 
 uint64_t objects_libc_function(const struct objects *objects, const char *name)

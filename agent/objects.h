@@ -37,8 +37,9 @@ struct objects {
 };
 
 /*
- * False if libc is not found: in a process of another libc (musl), where the functions are all the
- * same. Takes the dynamic linker's lock.
+ * False if the program's libc is not found: in a process of another libc (musl), or when the agent
+ * is in a namespace of its own (dlmopen(3)), whose libc has another heap. The functions are those
+ * that go with the agent all the same. Takes the dynamic linker's lock.
  */
 bool objects_find(struct objects *ret);
 

@@ -225,6 +225,26 @@ static void test_late_in_thread(void **state)
 	assert_int_equal(agent_word(loader, arena + page.header.malloc_state_next) % 16, 0);
 }
 
+/* In a namespace of its own it has a libc of its own, whose heap is not the program's. */
+static void test_loaded_apart(void **state)
+{
+	(void)state;
+	struct spawned *plain = spawn_program(spawn_path("tests/fixtures/subject"));
+	struct spawned *child = agent_subject();
+	char load[1024];
+
+	spawn_expect(plain, "subject ");
+	snprintf(load, sizeof(load), "loadapart %s", agent_path());
+	assert_int_equal(agent_number(agent_command(plain, load), "created", 10), 0);
+	assert_false(agent_has_page(plain->pid));
+
+	agent_read_page(child->pid, &page);
+	agent_command(child, load);
+	agent_read_page(child->pid, &other_page);
+	assert_memory_equal(&page.header, &other_page.header, sizeof(page.header));
+	agent_expect_threads(child->pid, agent_command(child, "start 2"), true);
+}
+
 static void expect_no_file(const char *directory)
 {
 	struct dirent *entry;
@@ -265,6 +285,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_exec, spawn_teardown),
 		cmocka_unit_test_teardown(test_late, spawn_teardown),
 		cmocka_unit_test_teardown(test_late_in_thread, spawn_teardown),
+		cmocka_unit_test_teardown(test_loaded_apart, spawn_teardown),
 		cmocka_unit_test_teardown(test_crash, spawn_teardown),
 	};
 
