@@ -53,12 +53,13 @@ static void scan(const struct image *image)
 		must_be_inside(image, arena.address, arena.next + 8);
 	if (glibc_scan_mp(image, &par))
 		must_be_inside(image, par.address, par.n_mmaps_max + 4);
-	if (glibc_scan_used_arena(image, &arena))
+	if (glibc_scan_used_arena(image, &arena)) {
 		must_be_inside(image, arena.address, arena.next + 8);
-	if (glibc_scan_used_mp(image, 0, &par))
-		must_be_inside(image, par.address, par.n_mmaps_max + 4);
-	if (glibc_scan_used_mp(image, UINT64_C(0x555555559000), &par))
-		must_be_inside(image, par.address, par.n_mmaps_max + 4);
+		if (glibc_scan_used_mp(image, &arena, 0, &par))
+			must_be_inside(image, par.address, par.n_mmaps_max + 4);
+		if (glibc_scan_used_mp(image, &arena, UINT64_C(0x555555559000), &par))
+			must_be_inside(image, par.address, par.n_mmaps_max + 4);
+	}
 	scan_tls(image);
 	image_soname_is(image, "libc.so.6");
 	image_find_function(image, "mallopt", &symbol);
