@@ -45,7 +45,8 @@ bool libc_file_scan(const struct objects *objects, struct glibc_scan_arena *ret_
 	if (system_failed(fd))
 		return false;
 	long size = system_call(SYS_lseek, fd, 0, SEEK_END, 0, 0, 0);
-	void *file = size > 0 ? system_mmap((size_t)size, PROT_READ, MAP_PRIVATE, (int)fd) : NULL;
+	void *file =
+		size > 0 ? system_mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, (int)fd) : NULL;
 	system_close((int)fd);
 	if (!file)
 		return false;

@@ -77,7 +77,7 @@ static bool in_ring(const struct image *libc, const struct located *located, uin
 	for (int i = 0; i < ARENAS_MAX && arena != located->main_arena; i++) {
 		if (arena == address)
 			return true;
-		if (!system_peek(arena + located->malloc_state_next, &arena, sizeof(arena)))
+		if (!system_peek(arena + located->malloc_state_next, &arena))
 			break;
 	}
 	return false;
@@ -132,8 +132,7 @@ static bool is_plausible_tcache(const struct image *libc, uint64_t value)
 	if (segment)
 		return !(segment->flags & PF_W);
 	return value % GLIBC_MALLOC_ALIGNMENT == 0 &&
-	       system_peek(value - GLIBC_SIZE_SZ, &size_field, sizeof(size_field)) &&
-	       glibc_is_tcache_chunk(size_field);
+	       system_peek(value - GLIBC_SIZE_SZ, &size_field) && glibc_is_tcache_chunk(size_field);
 }
 
 static void locate_tls(const struct objects *objects, struct located *ret)

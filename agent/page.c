@@ -23,54 +23,31 @@
 #define F_SEAL_SEAL   0x0001
 #define F_SEAL_SHRINK 0x0002
 #define F_SEAL_GROW   0x0004
-#endif
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
-#ifndef PR_SET_VMA
-#define PR_SET_VMA           0x53564d41
-#define PR_SET_VMA_ANON_NAME 0
+#define F_SEAL_WRITE  0x0008
 #endif
 #ifndef SYS_memfd_create
 #define SYS_memfd_create 319
 #endif
 
-#define SMALLEST_PAGE 4096
+static struct inventory_header *page; /* NULL: not mapped */
+static bool page_is_shared; /* with children that are copies of the process */
 
-static struct inventory_header *published; /* NULL: no page yet */
+static struct inventory_header *published; /* page, once it is whole */
+static pid_t owner; /* the process that published it */
 static uint64_t taken[BITMAP_WORDS(INVENTORY_THREADS)];
-
-/*
- * How a copy of the process knows that it is one, and has no page: in a mapping of its own, a word
- * that the kernel clears in the child of any fork or clone that copies memory. Kernels before 4.14
- * cannot; there the pid has to do, which in another pid namespace may be the same.
- */
-static uint32_t *owner;
-static pid_t owner_pid;
 
 bool page_is_ours(void)
 {
-	if (!__atomic_load_n(&published, __ATOMIC_ACQUIRE))
-		return false;
-	return owner ? *owner != 0 : system_getpid() == owner_pid;
+	return __atomic_load_n(&published, __ATOMIC_ACQUIRE) && system_getpid() == owner;
 }
 
-static void become_owner(void)
+/*
+ * Whether a seccomp filter is in force: it may answer to a system call that it does not know by
+ * ending the process. So might it to this one, but that is in more lists of those allowed.
+ */
+static bool is_filtered(void)
 {
-	if (!owner) {
-		uint32_t *word = system_mmap(SMALLEST_PAGE, PROT_READ | PROT_WRITE,
-					     MAP_PRIVATE | MAP_ANONYMOUS, -1);
-		if (word && system_madvise(word, SMALLEST_PAGE, MADV_WIPEONFORK))
-			owner = word;
-		else if (word)
-			system_munmap(word, SMALLEST_PAGE);
-	}
-	if (owner)
-		*owner = 1;
-	owner_pid = system_getpid();
+	return system_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != 0;
 }
 
 /* A memfd grows by ftruncate(2), which sends SIGXFSZ where that is more than RLIMIT_FSIZE. */
@@ -82,62 +59,68 @@ static bool may_have_files(void)
 	       limit.rlim_cur >= INVENTORY_SIZE;
 }
 
-/* Nobody shall change its size or map it for writing, not even root through /proc/PID/map_files. */
-static void seal(long fd)
-{
-	const long seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-	system_call(SYS_fchmod, fd, 0400, 0, 0, 0, 0);
-	if (system_failed(
-		    system_call(SYS_fcntl, fd, F_ADD_SEALS, seals | F_SEAL_FUTURE_WRITE, 0, 0, 0)))
-		system_call(SYS_fcntl, fd, F_ADD_SEALS, seals, 0, 0, 0);
-}
-
+/*
+ * Private, so that fork(2) copies it. Of the file there is nothing but its name in /proc/PID/maps,
+ * and nobody shall change it, not even root through /proc/PID/map_files.
+ */
 static void *map_memfd(void)
 {
 	const long flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	const long seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	const long name = (long)INVENTORY_NAME;
 	void *map = NULL;
 
-	if (!may_have_files())
+	if (is_filtered() || !may_have_files())
 		return NULL;
 	long fd = system_call(SYS_memfd_create, name, flags | MFD_NOEXEC_SEAL, 0, 0, 0, 0);
 	if (system_failed(fd))
 		fd = system_call(SYS_memfd_create, name, flags, 0, 0, 0, 0);
 	if (system_failed(fd))
 		return NULL;
-	if (!system_failed(system_call(SYS_ftruncate, fd, INVENTORY_SIZE, 0, 0, 0, 0)))
-		map = system_mmap(INVENTORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd);
-	if (map)
-		seal(fd);
+	if (!system_failed(system_call(SYS_ftruncate, fd, INVENTORY_SIZE, 0, 0, 0, 0)) &&
+	    !system_failed(system_call(SYS_fcntl, fd, F_ADD_SEALS, seals, 0, 0, 0)))
+		map = system_mmap(NULL, INVENTORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+				  (int)fd);
 	system_close((int)fd);
 	return map;
 }
 
 /* Shared, so that it is a mapping of its own in /proc/PID/maps, never joined to another. */
-static void *map_anonymous(void)
+static void *map_anonymous(void *place)
 {
-	void *map =
-		system_mmap(INVENTORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
-
-	if (map)
-		system_call(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, (long)map, INVENTORY_SIZE,
-			    (long)INVENTORY_NAME, 0);
-	return map;
+	return system_mmap(place, INVENTORY_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS | (place ? MAP_FIXED : 0), -1);
 }
 
-static struct inventory_header *map_page(void)
+/*
+ * Maps a page, or in a child of fork(2) makes its parent's its own; a sandbox may have come up since
+ * that was mapped, so no system call is made for it but the mmap(2) of a shared one.
+ */
+static bool have_page(void)
 {
-	void *map = map_memfd();
-
-	if (!map)
-		map = map_anonymous();
-	/* Or else a child of fork(2) would have it too, and write to the parent's. */
-	if (map && !system_madvise(map, INVENTORY_SIZE, MADV_DONTFORK)) {
-		system_munmap(map, INVENTORY_SIZE);
-		return NULL;
+	if (page && page_is_shared) {
+		page = map_anonymous(page);
+	} else if (!page) {
+		page = map_memfd();
+		page_is_shared = !page;
+		if (!page)
+			page = map_anonymous(NULL);
 	}
-	return map;
+	return page != NULL;
+}
+
+static struct inventory_thread *entry_of(struct inventory_header *header, unsigned int entry)
+{
+	return (struct inventory_thread *)(header + 1) + entry;
+}
+
+/* Takes out of it what the parent had in it, if anything. */
+static void empty(struct inventory_header *header)
+{
+	__atomic_store_n(&header->magic, 0, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < (uint16_t)header->thread_high; i++)
+		entry_of(header, i)->state = INVENTORY_THREAD_FREE;
+	memset(taken, 0, sizeof(taken));
 }
 
 static void fill_header(struct inventory_header *header, const struct located *located,
@@ -177,11 +160,6 @@ static void raise_high(struct inventory_header *header, unsigned int high)
 		;
 }
 
-static struct inventory_thread *entry_of(struct inventory_header *header, unsigned int entry)
-{
-	return (struct inventory_thread *)(header + 1) + entry;
-}
-
 static void fill_entry(struct inventory_header *header, unsigned int entry)
 {
 	struct inventory_thread *thread = entry_of(header, entry);
@@ -198,16 +176,14 @@ static void fill_entry(struct inventory_header *header, unsigned int entry)
 bool page_publish(const struct located *located, uint16_t flags)
 {
 	__atomic_store_n(&published, NULL, __ATOMIC_RELAXED);
-	struct inventory_header *header = map_page();
-	if (!header)
+	if (!have_page())
 		return false;
-
-	fill_header(header, located, flags);
-	memset(taken, 0, sizeof(taken));
-	fill_entry(header, bitmap_claim(taken, INVENTORY_THREADS));
-	__atomic_store_n(&header->magic, INVENTORY_MAGIC, __ATOMIC_RELEASE);
-	become_owner();
-	__atomic_store_n(&published, header, __ATOMIC_RELEASE);
+	empty(page);
+	fill_header(page, located, flags);
+	fill_entry(page, bitmap_claim(taken, INVENTORY_THREADS));
+	__atomic_store_n(&page->magic, INVENTORY_MAGIC, __ATOMIC_RELEASE);
+	owner = page->pid;
+	__atomic_store_n(&published, page, __ATOMIC_RELEASE);
 	return true;
 }
 

@@ -4,9 +4,11 @@
  * byte the contract between the two, which may be of different builds; doc/inventory.5 is its
  * description for others.
  *
- * The page is a header and a table of threads, in one shared mapping of a sealed memfd named
- * INVENTORY_NAME; where that cannot be had (seccomp, RLIMIT_FSIZE), in shared anonymous memory, which
- * the kernel also shows as a mapping of its own. All fields are little-endian and naturally aligned. This file does no I/O and no allocation.
+ * The page is a header and a table of threads, in one private mapping of a sealed memfd named
+ * INVENTORY_NAME, so that fork(2) copies it and the child has but to write its own into the copy;
+ * where a memfd cannot be had (seccomp, RLIMIT_FSIZE), in shared anonymous memory, which the kernel
+ * also shows as a mapping of its own, and which the child replaces. All fields are little-endian and
+ * naturally aligned. This file does no I/O and no allocation.
  *
  * Versions: a field is added at the end of the header, in what was reserved or by a larger
  * header_size, and raises abi_minor; a reader ignores what it does not know. A field that changes
@@ -29,12 +31,10 @@
 
 #define INVENTORY_NAME "memtool-inventory"
 /*
- * As it stands in /proc/PID/maps: of a memfd; of shared anonymous memory where the kernel has names
- * for that (6.2 with CONFIG_ANON_VMA_NAME); and where it has none, when only the size, which is
- * exactly INVENTORY_SIZE, and magic tell it from the program's own.
+ * As it stands in /proc/PID/maps: of a memfd, and of shared anonymous memory, of which only the size,
+ * which is exactly INVENTORY_SIZE, and magic tell it from the program's own.
  */
 #define INVENTORY_MAPS_NAME "/memfd:" INVENTORY_NAME
-#define INVENTORY_ANON_NAME "[anon_shmem:" INVENTORY_NAME "]"
 #define INVENTORY_ZERO_NAME "/dev/zero"
 
 /* "MEMTOOLI" in the order of bytes in memory. */
@@ -77,7 +77,13 @@ struct inventory_header {
 	uint32_t thread_size; /* of one entry */
 	uint32_t thread_capacity;
 	int32_t pid; /* in the process's own pid namespace */
-	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks; 0: not known */
+	/*
+	 * Field 22 of /proc/PID/stat, clock ticks; 0: not known. It is in no register and in no
+	 * memory, and to read a file at every start of a program costs more than the rest of the
+	 * page: our agent leaves it out. The page goes with the memory that it is in, and pid tells
+	 * it from a copy's. A page that has it is held to it.
+	 */
+	uint64_t start_time;
 	uint64_t address; /* of this header in the process */
 	uint64_t main_arena;
 	uint64_t mp;

@@ -7,9 +7,9 @@
 
 #define ATTEMPTS 4
 
-static bool is_shared(const struct mapping *mapping, const char *name)
+static bool is_called(const struct mapping *mapping, const char *name)
 {
-	return mapping->shared && mapping->offset == 0 && strcmp(mapping->name, name) == 0;
+	return mapping->offset == 0 && strcmp(mapping->name, name) == 0;
 }
 
 /* Any program may have shared anonymous memory of that size: only the magic tells the page. */
@@ -33,8 +33,8 @@ static struct memtool_error *has_magic(struct memory *memory, const struct mappi
 static struct memtool_error *is_page(struct memory *memory, const struct mapping *mapping,
 				     bool *ret)
 {
-	*ret = is_shared(mapping, INVENTORY_MAPS_NAME) || is_shared(mapping, INVENTORY_ANON_NAME);
-	if (*ret || !is_shared(mapping, INVENTORY_ZERO_NAME))
+	*ret = is_called(mapping, INVENTORY_MAPS_NAME);
+	if (*ret || !mapping->shared || !is_called(mapping, INVENTORY_ZERO_NAME))
 		return NULL;
 	return has_magic(memory, mapping, ret);
 }

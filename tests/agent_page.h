@@ -36,6 +36,9 @@ uint64_t agent_number(const char *text, const char *word, int base);
 /* Whether the process has a page. More than one fails the test. */
 bool agent_has_page(pid_t pid);
 
+/* Whether programs that we start are under a seccomp filter, as in many containers: then no page is a memfd. */
+bool agent_is_filtered(void);
+
 /*
  * The page, which must be there, and whole: all checks and guards hold. Of a program that runs on,
  * an entry may change while it is read; then it is read again.

@@ -232,6 +232,27 @@ static void test_no_memfd_enosys(void **state)
 	confined("ENOSYS");
 }
 
+static void test_sandbox_at_start(void **state)
+{
+	(void)state;
+	confined("KILL");
+}
+
+/* A sandbox that comes up when the program runs: neither it nor its children die of the agent. */
+static void test_sandbox_later(void **state)
+{
+	(void)state;
+	struct spawned *child = agent_subject();
+
+	agent_command(child, "forbid");
+	agent_expect_threads(child->pid, agent_command(child, "start 3"), true);
+	for (int generation = 0; generation < 3; generation++) {
+		pid_t pid = (pid_t)agent_number(agent_command(child, "fork"), "pid", 10);
+		agent_expect_threads(pid, "", true);
+		agent_expect_threads(pid, agent_command(child, "start 3"), true);
+	}
+}
+
 static void test_no_file_size(void **state)
 {
 	(void)state;
@@ -405,6 +426,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_undumpable, spawn_teardown),
 		cmocka_unit_test_teardown(test_no_memfd_eperm, spawn_teardown),
 		cmocka_unit_test_teardown(test_no_memfd_enosys, spawn_teardown),
+		cmocka_unit_test_teardown(test_sandbox_at_start, spawn_teardown),
+		cmocka_unit_test_teardown(test_sandbox_later, spawn_teardown),
 		cmocka_unit_test_teardown(test_no_file_size, spawn_teardown),
 		cmocka_unit_test_teardown(test_tuned, spawn_teardown),
 		cmocka_unit_test_teardown(test_other_malloc, spawn_teardown),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent through the life of a process: fork, exec, and being loaded late. */
 #include "tests/agent_page.h"
+#include "tests/command.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 
 static struct agent_page page, other_page;
@@ -84,20 +84,26 @@ static void test_fork_from_thread(void **state)
 	agent_expect_threads(pid, "", true);
 }
 
-/* That where its parent has the page nothing was written as if there were one. */
-static void expect_no_entries(pid_t pid, uint64_t address)
+/* That the process has nothing but its parent's page, as it was. */
+static void expect_copy(pid_t pid, const struct agent_page *of)
 {
-	struct inventory_thread threads[64];
-	struct iovec local = { threads, sizeof(threads) };
-	struct iovec remote = { (void *)(address + sizeof(struct inventory_header)),
-				sizeof(threads) };
+	struct {
+		struct inventory_header header;
+		struct inventory_thread threads[64];
+	} copy;
+	size_t live = 0;
 
-	ssize_t count = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-	for (ssize_t i = 0; i < count / (ssize_t)sizeof(threads[0]); i++)
-		assert_int_not_equal(threads[i].state, INVENTORY_THREAD_LIVE);
+	agent_peek(pid, of->header.address, &copy, sizeof(copy));
+	assert_memory_equal(&copy.header, &of->header, sizeof(copy.header));
+	for (size_t i = 0; i < 64; i++)
+		live += copy.threads[i].state == INVENTORY_THREAD_LIVE;
+	assert_int_equal(live, of->count);
 }
 
-/* A copy of the process that was made past fork(3) has no page, and nothing breaks in it. */
+/*
+ * A copy of the process that was made past fork(3) has its parent's page, which says whose it is, and
+ * nothing breaks in it.
+ */
 static void test_raw_fork(void **state)
 {
 	(void)state;
@@ -105,11 +111,12 @@ static void test_raw_fork(void **state)
 
 	agent_read_page(parent->pid, &page);
 	pid_t pid = command_pid(parent, "rawfork");
-	assert_false(agent_has_page(pid));
+	expect_copy(pid, &page);
 	agent_command(parent, "start 3");
-	expect_no_entries(pid, page.header.address);
+	expect_copy(pid, &page);
+	command_refused("info --source=inventory", pid, "of process");
 	agent_command(parent, "exit");
-	assert_false(agent_has_page(pid));
+	expect_copy(pid, &page);
 	agent_expect_threads(parent->pid, "", true);
 	/* Its own child is like any other again. */
 	pid_t grandchild = command_pid(parent, "fork");

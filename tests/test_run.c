@@ -166,7 +166,8 @@ static void test_preload_loaded(void **state)
 	assert_int_equal(spawn_exit_code(result), 0);
 	assert_non_null(strstr(result->out, "/libmemtool-agent.so\n"));
 	assert_non_null(strstr(result->out, "/libm.so.6\n"));
-	assert_int_equal(command_count(result->out, INVENTORY_MAPS_NAME " (deleted)\n"), 1);
+	if (!agent_is_filtered())
+		assert_int_equal(command_count(result->out, INVENTORY_MAPS_NAME " (deleted)\n"), 1);
 }
 
 /* Prints all that a process has from the one that started it, but the variable itself. */

@@ -120,9 +120,14 @@ struct memtool_error *inventory_read(struct memory *memory, uint64_t address, pi
 		error = inventory_decode(bytes, header.map_size, address, &inventory);
 	if (error)
 		return error;
-	if (inventory.header.pid != namespace_pid ||
-	    (inventory.header.start_time && inventory.header.start_time != start_time))
-		return refuse("it is another process's");
+	/* vfork(2), or clone(2) without fork(3): the agent has had no say in it. */
+	if (inventory.header.pid != namespace_pid)
+		return memtool_error_create(MEMTOOL_ERROR_CORRUPT,
+					    "the agent's inventory page is of process %d, whose "
+					    "memory this one shares or has a copy of",
+					    inventory.header.pid);
+	if (inventory.header.start_time && inventory.header.start_time != start_time)
+		return refuse("it is of a process that started at another time");
 	error = check_arena(memory, &inventory.header);
 	if (error)
 		return error;
