@@ -154,6 +154,21 @@ static void test_preload_kept(void **state)
 	expect_preload("", "");
 }
 
+/* memtool run, run by itself. */
+static void test_preloaded_once(void **state)
+{
+	(void)state;
+	const char *const environment[] = { "LD_PRELOAD=libm.so.6",
+					    "ASAN_OPTIONS=verify_asan_link_order=0", NULL };
+	const struct spawn_result *result = run(WORDS(spawn_memtool(), "run", spawn_memtool(),
+						      "run", "sh", "-c", "echo \"$LD_PRELOAD\""),
+						environment);
+
+	assert_int_equal(spawn_exit_code(result), 0);
+	assert_int_equal(command_count(result->out, "libmemtool-agent.so"), 1);
+	assert_int_equal(command_count(result->out, "libm.so.6"), 1);
+}
+
 /* Both are loaded. */
 static void test_preload_loaded(void **state)
 {
@@ -240,6 +255,33 @@ static void test_cannot_run(void **state)
 	assert_cannot(RUN("--no-such-option", "true"), 64, "--no-such-option");
 }
 
+/* A memtool of its own beside an agent, in a directory of that name; script makes changes there. */
+static void cannot_from(const char *directory, const char *script, const char *word)
+{
+	static const char how[] = "work=$(mktemp -d) && trap 'rm -rf \"$work\"' EXIT &&"
+				  "mkdir -p \"$work/$1/agent/.libs\" && cd \"$work/$1\" &&"
+				  "cp \"$2\" memtool && cp \"$3\" agent/.libs && eval \"$4\" &&"
+				  "./memtool run true";
+	char *memtool = realpath(spawn_memtool(), NULL);
+
+	assert_non_null(memtool);
+	assert_cannot(
+		run(WORDS("sh", "-c", how, "sh", directory, memtool, agent_path(), script), NULL),
+		2, word);
+	free(memtool);
+}
+
+/* What ld.so could not load, or would look for elsewhere: said at once. */
+static void test_unfit_agent(void **state)
+{
+	(void)state;
+	cannot_from("a b", "true", "space");
+	cannot_from("a:b", "true", "colon");
+	cannot_from("a$LIB", "true", "dollar");
+	cannot_from("a", ": >agent/.libs/libmemtool-agent.so", "no shared library");
+	cannot_from("a", "echo '#!/bin/sh' >agent/.libs/libmemtool-agent.so", "no shared library");
+}
+
 /* The line of a process in the json of ps, or NULL. */
 static char *ps_line(pid_t pid)
 {
@@ -304,6 +346,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_signal_from_outside, spawn_teardown),
 		cmocka_unit_test_teardown(test_arguments, spawn_teardown),
 		cmocka_unit_test_teardown(test_preload_kept, spawn_teardown),
+		cmocka_unit_test_teardown(test_preloaded_once, spawn_teardown),
+		cmocka_unit_test_teardown(test_unfit_agent, spawn_teardown),
 		cmocka_unit_test_teardown(test_preload_loaded, spawn_teardown),
 		cmocka_unit_test_teardown(test_nothing_else, spawn_teardown),
 		cmocka_unit_test_teardown(test_cannot_run, spawn_teardown),

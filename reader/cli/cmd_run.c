@@ -6,7 +6,9 @@
 #include "cli/message.h"
 
 #include <argp.h>
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +35,28 @@ static struct memtool_error *own_directory(char ret[static PATH_MAX])
 	return NULL;
 }
 
+/* ld.so would only say that it ignores it, and the program would run without. */
+static struct memtool_error *check_agent(const char *path)
+{
+	Elf64_Ehdr header = { 0 };
+
+	/* ld.so(8) splits LD_PRELOAD at the first two and replaces $LIB; there is no way to quote. */
+	if (strpbrk(path, " :$"))
+		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+					    "cannot preload %s: LD_PRELOAD takes no path with a "
+					    "space, a colon or a dollar sign",
+					    path);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &header, sizeof(header)) < 0)
+		return memtool_error_os(errno, "cannot preload %s", path);
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_type != ET_DYN ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64)
+		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+					    "cannot preload %s: it is no shared library for x86-64",
+					    path);
+	return NULL;
+}
+
 /* The agent beside this program if that was not installed, else where it is installed. */
 static struct memtool_error *find_agent(char **ret)
 {
@@ -52,14 +76,25 @@ static struct memtool_error *find_agent(char **ret)
 		if (access(path, R_OK) < 0)
 			return memtool_error_os(errno, "cannot preload %s", path);
 	}
-	/* ld.so(8) splits LD_PRELOAD at these, and knows no way to quote them. */
-	if (strpbrk(path, " :"))
-		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
-					    "cannot preload %s: LD_PRELOAD takes no path with a "
-					    "space or a colon",
-					    path);
+	error = check_agent(path);
+	if (error)
+		return error;
 	*ret = no_cleanup_ptr(path);
 	return NULL;
+}
+
+/* Whether it is in LD_PRELOAD already: memtool run itself may have been run so. */
+static bool is_preloaded(const char *preload, const char *agent)
+{
+	const size_t length = strlen(agent);
+
+	for (const char *at = preload; *at; at += strspn(at, " :")) {
+		size_t size = strcspn(at, " :");
+		if (size == length && memcmp(at, agent, length) == 0)
+			return true;
+		at += size;
+	}
+	return false;
 }
 
 /* The agent first, then what the caller preloads. */
@@ -71,6 +106,8 @@ static struct memtool_error *set_preload(void)
 	struct memtool_error *error = find_agent(&agent);
 	if (error)
 		return error;
+	if (before && is_preloaded(before, agent))
+		return NULL;
 	if (asprintf(&value, "%s%s%s", agent, before && *before ? ":" : "", before ? before : "") <
 	    0)
 		return memtool_error_no_memory;
