@@ -407,6 +407,14 @@ pid_t spawn_tracer(pid_t tid)
 	return atoi(field + strlen("\nTracerPid:"));
 }
 
+void spawn_wait_ended(pid_t pid, pid_t tid)
+{
+	uint64_t deadline = deadline_ns();
+
+	while (spawn_thread_state(pid, tid) != 'Z')
+		look_again_until(deadline, "a thread to end", pid);
+}
+
 pid_t *spawn_threads(pid_t pid, size_t *ret_count)
 {
 	char path[64];

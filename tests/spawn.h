@@ -101,6 +101,9 @@ const char *spawn_memtool(void);
 char spawn_thread_state(pid_t pid, pid_t tid);
 pid_t spawn_tracer(pid_t tid);
 
+/* Until a thread has ended that stays in the list: the first, while there are others. */
+void spawn_wait_ended(pid_t pid, pid_t tid);
+
 /* The threads of a process; *ret_count of them, in memory that the caller frees. */
 pid_t *spawn_threads(pid_t pid, size_t *ret_count);
 

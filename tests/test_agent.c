@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* malloc_state: bin 1 is at bins - 16; bins are 2048 bytes before next. */
 #define UNSORTED_TO_NEXT (2048 + 16)
@@ -159,18 +158,6 @@ static void test_destructors(void **state)
 	agent_expect_threads(child->pid, "", true);
 }
 
-static void wait_for_state(pid_t pid, char expected)
-{
-	uint64_t deadline = spawn_now_ns() + SPAWN_PATIENCE_S * UINT64_C(1000000000);
-	const struct timespec pause = { .tv_nsec = 200000 };
-
-	while (spawn_thread_state(pid, pid) != expected) {
-		if (spawn_now_ns() > deadline)
-			fail_msg("process %d: waited too long for state %c", pid, expected);
-		nanosleep(&pause, NULL);
-	}
-}
-
 /* The first thread may end before the others. */
 static void test_first_thread_ends(void **state)
 {
@@ -179,7 +166,7 @@ static void test_first_thread_ends(void **state)
 
 	spawn_write(child, "leave\n");
 	spawn_expect(child, "pid ");
-	wait_for_state(child->pid, 'Z');
+	spawn_wait_ended(child->pid, child->pid);
 	size_t count;
 	pid_t *tids = spawn_threads(child->pid, &count);
 	assert_int_equal(count, 2);

@@ -304,7 +304,7 @@ static void test_ps(void **state)
 	spawn_expect(without, "ready");
 	snprintf(expected, sizeof(expected),
 		 "{\"pid\":%d,\"command\":\"pattern\",\"glibc\":\"%s\",\"threads\":3,"
-		 "\"overflow\":false,\"late\":false,\"foreign_malloc\":false}",
+		 "\"overflow\":false,\"late\":false,\"foreign_malloc\":false,\"refused\":null}",
 		 with->pid, gnu_get_libc_version());
 	char *line = ps_line(with->pid);
 	assert_non_null(line);
@@ -317,6 +317,44 @@ static void test_ps(void **state)
 	spawn_close_input(with);
 	assert_int_equal(spawn_wait(with), 0);
 	assert_null(ps_line(ended));
+}
+
+/* Of a page that is not to be believed, why; of threads, those that are there. */
+static void test_ps_odd(void **state)
+{
+	static struct agent_page page;
+	char expected[200];
+
+	(void)state;
+	struct spawned *child =
+		start(WORDS(spawn_memtool(), "run", spawn_path("tests/fixtures/subject")));
+	spawn_expect(child, "subject ");
+	agent_read_page(child->pid, &page);
+	spawn_write(child, "leave\n");
+	spawn_expect(child, "pid ");
+	spawn_wait_ended(child->pid, child->pid);
+	char *line = ps_line(child->pid);
+	assert_non_null(line);
+	assert_non_null(strstr(line, "\"threads\":1,"));
+	free(line);
+
+	struct spawned *damaged =
+		start(WORDS(spawn_memtool(), "run", spawn_path("tests/fixtures/subject")));
+	spawn_expect(damaged, "subject ");
+	agent_read_page(damaged->pid, &page);
+	page.header.check++;
+	agent_poke(damaged->pid, page.header.address, &page.header, sizeof(page.header));
+	line = ps_line(damaged->pid);
+	snprintf(expected, sizeof(expected),
+		 "{\"pid\":%d,\"command\":\"subject\",\"glibc\":null,\"threads\":1,"
+		 "\"overflow\":false,\"late\":false,\"foreign_malloc\":false,"
+		 "\"refused\":\"the agent's inventory page is damaged: ",
+		 damaged->pid);
+	assert_non_null(line);
+	assert_int_equal(strncmp(line, expected, strlen(expected)), 0);
+	free(line);
+	assert_non_null(strstr(command_answer("ps", 0), "is damaged"));
+	assert_non_null(strstr(command_answer("ps --format=csv", 0), "is damaged"));
 }
 
 static void test_ps_formats(void **state)
@@ -352,6 +390,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_nothing_else, spawn_teardown),
 		cmocka_unit_test_teardown(test_cannot_run, spawn_teardown),
 		cmocka_unit_test_teardown(test_ps, spawn_teardown),
+		cmocka_unit_test_teardown(test_ps_odd, spawn_teardown),
 		cmocka_unit_test_teardown(test_ps_formats, spawn_teardown),
 	};
 

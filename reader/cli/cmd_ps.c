@@ -22,25 +22,61 @@ struct carrier {
 	char glibc[sizeof(((struct inventory_header *)NULL)->glibc_version) + 1];
 	uint64_t threads;
 	bool overflow, late, foreign_malloc;
+	char refused[200]; /* why its page cannot be believed; else empty */
 };
 
 DEFINE_ARRAY(carrier_array, struct carrier)
 
-/* Whether process pid carries a page that can be believed; one we may not read carries none. */
+/* The threads that run the program: a first one that has ended is still in the list. */
+static struct memtool_error *count_threads(pid_t pid, uint64_t *ret)
+{
+	_cleanup_(task_array_deinit) struct task_array tasks = { 0 };
+
+	struct memtool_error *error = tasks_read(pid, &tasks);
+	if (error)
+		return error;
+	*ret = 0;
+	for (size_t i = 0; i < tasks.count; i++)
+		*ret += task_runs_program(tasks.data[i].tid);
+	return NULL;
+}
+
+/* What its page says, or why that is refused. */
+static struct memtool_error *take_page(struct process *process, struct carrier *carrier)
+{
+	_cleanup_(inventory_deinit) struct inventory inventory = { 0 };
+	_cleanup_(maps_deinit) struct maps maps = { 0 };
+
+	struct memtool_error *error = maps_read(process->pid, &maps);
+	if (!error)
+		error = process_inventory(process, &maps, &inventory);
+	if (error &&
+	    (error->code == MEMTOOL_ERROR_CORRUPT || error->code == MEMTOOL_ERROR_UNSUPPORTED)) {
+		snprintf(carrier->refused, sizeof(carrier->refused), "%s", error->message);
+		memtool_error_destroy(error);
+		return NULL;
+	}
+	if (error)
+		return error;
+	carrier->overflow = inventory.flags & INVENTORY_OVERFLOW;
+	carrier->late = inventory.flags & INVENTORY_LATE;
+	carrier->foreign_malloc = inventory.flags & INVENTORY_FOREIGN_MALLOC;
+	memcpy(carrier->glibc, inventory.header.glibc_version,
+	       sizeof(inventory.header.glibc_version));
+	return NULL;
+}
+
+/* Whether process pid carries a page; one that we may not read carries none. */
 static struct memtool_error *look_at(pid_t pid, bool *ret_found, struct carrier *ret)
 {
 	_cleanup_process_ struct process *process = NULL;
-	_cleanup_(maps_deinit) struct maps maps = { 0 };
-	_cleanup_(inventory_deinit) struct inventory inventory = { 0 };
-	_cleanup_(task_array_deinit) struct task_array tasks = { 0 };
+	struct carrier carrier = { .pid = pid };
 
 	struct memtool_error *error = process_open(pid, &process);
 	if (!error)
-		error = maps_read(pid, &maps);
+		error = take_page(process, &carrier);
 	if (!error)
-		error = process_inventory(process, &maps, &inventory);
-	if (!error)
-		error = tasks_read(pid, &tasks);
+		error = count_threads(pid, &carrier.threads);
 	*ret_found = !error;
 	if (error) {
 		if (error == memtool_error_no_memory)
@@ -48,16 +84,8 @@ static struct memtool_error *look_at(pid_t pid, bool *ret_found, struct carrier 
 		memtool_error_destroy(error);
 		return NULL;
 	}
-
-	*ret = (struct carrier){
-		.pid = pid,
-		.threads = tasks.count,
-		.overflow = inventory.flags & INVENTORY_OVERFLOW,
-		.late = inventory.flags & INVENTORY_LATE,
-		.foreign_malloc = inventory.flags & INVENTORY_FOREIGN_MALLOC,
-	};
-	memcpy(ret->glibc, inventory.header.glibc_version, sizeof(inventory.header.glibc_version));
-	process_thread_name(process, pid, ret->command);
+	process_thread_name(process, pid, carrier.command);
+	*ret = carrier;
 	return NULL;
 }
 
@@ -95,6 +123,8 @@ static struct memtool_error *find_carriers(struct carrier_array *carriers)
 
 static const char *remarks(const struct carrier *carrier)
 {
+	if (carrier->refused[0])
+		return carrier->refused;
 	if (carrier->foreign_malloc)
 		return "its malloc is not glibc's";
 	if (carrier->late)
@@ -119,7 +149,7 @@ static struct memtool_error *write_text(const struct carrier_array *carriers, st
 		table_row(table);
 		table_printf(table, "%d", (int)carrier->pid);
 		table_cell(table, carrier->command);
-		table_cell(table, carrier->glibc);
+		table_cell(table, carrier->refused[0] ? "-" : carrier->glibc);
 		table_count(table, carrier->threads);
 		table_cell(table, remarks(carrier));
 	}
@@ -131,11 +161,18 @@ static void carrier_json(const struct carrier *carrier, struct json *json)
 	json_object(json, NULL);
 	json_int(json, "pid", carrier->pid);
 	json_string(json, "command", carrier->command);
-	json_string(json, "glibc", carrier->glibc);
+	if (carrier->refused[0])
+		json_null(json, "glibc");
+	else
+		json_string(json, "glibc", carrier->glibc);
 	json_uint(json, "threads", carrier->threads);
 	json_bool(json, "overflow", carrier->overflow);
 	json_bool(json, "late", carrier->late);
 	json_bool(json, "foreign_malloc", carrier->foreign_malloc);
+	if (carrier->refused[0])
+		json_string(json, "refused", carrier->refused);
+	else
+		json_null(json, "refused");
 	json_end(json);
 }
 
@@ -162,7 +199,7 @@ static void write_jsonl(const struct carrier_array *carriers, struct output *out
 static void write_csv(const struct carrier_array *carriers, struct output *output)
 {
 	struct csv csv =
-		csv_start(output, "pid,command,glibc,threads,overflow,late,foreign_malloc");
+		csv_start(output, "pid,command,glibc,threads,overflow,late,foreign_malloc,refused");
 
 	for (size_t i = 0; i < carriers->count; i++) {
 		const struct carrier *carrier = &carriers->data[i];
@@ -173,6 +210,7 @@ static void write_csv(const struct carrier_array *carriers, struct output *outpu
 		csv_bool(&csv, carrier->overflow);
 		csv_bool(&csv, carrier->late);
 		csv_bool(&csv, carrier->foreign_malloc);
+		csv_string(&csv, carrier->refused);
 		csv_end_row(&csv);
 	}
 }
@@ -222,7 +260,8 @@ static enum exit_status run(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.doc = "Lists the processes that carry the agent's inventory page, of those that "
-		       "we may read.\vjsonl and csv have a line for each process.",
+		       "we may read. Of one whose page cannot be believed it says why.\vjsonl and "
+		       "csv have a line for each process.",
 		.children = output_children,
 	};
 	struct common_options settings = { 0 };
