@@ -101,7 +101,8 @@ static void test_own_symbols(void **state)
 	look_at(getpid());
 	const struct symbol *symbol = find_one("test_variable");
 	assert_int_equal(symbol->address, (uintptr_t)test_variable);
-	assert_int_equal(symbol->size, sizeof(test_variable));
+	/* Sanitizers put a red zone behind it. */
+	assert_true(symbol->size >= sizeof(test_variable));
 	assert_int_equal(symbol->type, SYMBOL_OBJECT);
 	assert_int_equal(symbol->binding, SYMBOL_BOUND_GLOBAL);
 	assert_true(symbol->module->executable);
@@ -129,8 +130,9 @@ static void test_versions(void **state)
 	(void)state;
 	assert_non_null(handle);
 	look_at(getpid());
+	/* Sanitizers bring one without a version. */
 	find("regexec");
-	assert_int_equal(found.count, 2);
+	assert_true(found.count >= 2);
 	for (size_t i = 0; i < 2; i++) {
 		const struct symbol *symbol = of_version(versions[i]);
 		assert_int_equal(symbol->address,
