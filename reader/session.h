@@ -12,6 +12,7 @@
 
 #include "glibc/heap.h"
 #include "glibc/inventory.h"
+#include "support/array.h"
 #include "support/error.h"
 #include "symbols/libc.h"
 #include "symbols/malloc_code.h"
@@ -97,6 +98,15 @@ struct memtool_error *session_read_heap(struct session *session, struct heap **r
 /* The same of a target that stop holds, and which is held when this returns, too. */
 struct memtool_error *session_read_held(struct session *session, const struct stop *stop,
 					struct heap **ret);
+
+DEFINE_ARRAY(root_threads, struct root_thread)
+
+/*
+ * The threads alone, by ascending tid: from their registers, for which the target is stopped for a
+ * moment, or, with no_stop, as session_read_heap() knows them then.
+ */
+struct memtool_error *session_list_threads(struct session *session, struct root_threads *ret,
+					   uint64_t *ret_stopped_ns);
 
 /*
  * fs_base of a thread: out of its registers if stop, which may be NULL, holds the target; else as the

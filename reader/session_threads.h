@@ -10,9 +10,6 @@
 #include "glibc/read.h"
 #include "glibc/roots.h"
 #include "session.h"
-#include "support/array.h"
-
-DEFINE_ARRAY(root_threads, struct root_thread)
 
 /* The threads that are held; their registers are the truth, and the page may confirm it. */
 struct memtool_error *session_held_threads(const struct session *session, const struct stop *stop,

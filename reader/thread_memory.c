@@ -31,7 +31,7 @@ static struct memtool_error *add_block(struct thread_block_array *blocks, uint64
 
 static struct memtool_error *add_module(struct process *process, const struct modules *modules,
 					const struct libc *libc, struct module *module,
-					const struct thread_pointers_array *threads,
+					const struct root_threads *threads,
 					struct thread_block_array *blocks)
 {
 	struct tls_module tls;
@@ -41,7 +41,7 @@ static struct memtool_error *add_module(struct process *process, const struct mo
 	if (error)
 		return only_fatal(error);
 	for (size_t i = 0; i < threads->count && !error; i++) {
-		const struct thread_pointers *thread = &threads->data[i];
+		const struct root_thread *thread = &threads->data[i];
 		uint64_t start;
 		bool allocated;
 
@@ -56,7 +56,7 @@ static struct memtool_error *add_module(struct process *process, const struct mo
 }
 
 static struct memtool_error *add_tcbs(struct process *process, const struct libc *libc,
-				      const struct thread_pointers_array *threads,
+				      const struct root_threads *threads,
 				      struct thread_block_array *blocks)
 {
 	uint32_t size = 0;
@@ -94,7 +94,7 @@ static void drop_overlaps(struct thread_block_array *blocks)
 
 struct memtool_error *thread_memory_find(struct process *process, const struct modules *modules,
 					 const struct libc *libc,
-					 const struct thread_pointers_array *threads,
+					 const struct root_threads *threads,
 					 struct thread_memory *ret)
 {
 	_cleanup_(thread_block_array_deinit) struct thread_block_array blocks = { 0 };

@@ -5,8 +5,8 @@
 #ifndef THREAD_MEMORY_H
 #define THREAD_MEMORY_H
 
+#include "session.h"
 #include "support/range.h"
-#include "thread_pointers.h"
 
 struct thread_block {
 	struct range range;
@@ -25,7 +25,7 @@ struct thread_memory {
  */
 struct memtool_error *thread_memory_find(struct process *process, const struct modules *modules,
 					 const struct libc *libc,
-					 const struct thread_pointers_array *threads,
+					 const struct root_threads *threads,
 					 struct thread_memory *ret);
 
 void thread_memory_deinit(struct thread_memory *memory);

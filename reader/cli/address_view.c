@@ -45,10 +45,10 @@ static void take_chunk(const struct heap *heap, struct address_view *view)
  */
 static void take_stack(const struct inspection *inspection, struct address_view *view)
 {
-	const struct thread_pointers *best = NULL;
+	const struct root_thread *best = NULL;
 
 	for (size_t i = 0; i < inspection->threads.count; i++) {
-		const struct thread_pointers *thread = &inspection->threads.data[i];
+		const struct root_thread *thread = &inspection->threads.data[i];
 		if (!range_contains(view->mapping->range, thread->sp))
 			continue;
 		bool below = thread->sp <= view->address;

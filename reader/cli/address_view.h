@@ -22,7 +22,7 @@ struct address_view {
 	const struct thread_block *block;
 	bool has_variable;
 	struct symbol variable; /* of the TLS block; its address is the offset there */
-	const struct thread_pointers *stack; /* the thread on whose stack it is, or NULL */
+	const struct root_thread *stack; /* the thread on whose stack it is, or NULL */
 };
 
 struct memtool_error *address_view_make(const struct inspection *inspection, uint64_t address,

@@ -17,6 +17,7 @@
 /* A thread-local variable in one thread. */
 struct instance {
 	pid_t tid;
+	bool unknown; /* where the thread's TLS is could not be told without a stop */
 	bool allocated;
 	uint64_t address;
 };
@@ -72,30 +73,16 @@ static struct memtool_error *find_names(struct inspection *inspection, struct se
 	return NULL;
 }
 
-/* Once, when the first thread-local variable comes. */
-static struct memtool_error *load_threads(struct inspection *inspection, bool no_stop)
-{
-	if (inspection->threads.count)
-		return NULL;
-	if (!no_stop)
-		return thread_pointers_stop(inspection->process, &inspection->threads,
-					    &inspection->stopped_ns);
-	if (inspection->libc)
-		return thread_pointers_list(inspection->process, inspection->modules,
-					    inspection->libc, &inspection->threads);
-	return memtool_error_create(MEMTOOL_ERROR_NOT_GLIBC,
-				    "where the threads of process %d have their variables cannot "
-				    "be told without a stop, as it has no glibc",
-				    (int)inspection->process->pid);
-}
-
 static struct memtool_error *find_instances(struct inspection *inspection,
-					    const struct settings *settings,
 					    const struct symbol *symbol, struct instances *ret)
 {
 	struct tls_module tls;
-	struct memtool_error *error = load_threads(inspection, settings->common.session.no_stop);
+	struct memtool_error *error = NULL;
 
+	/* Once, when the first thread-local variable comes. */
+	if (!inspection->threads.count)
+		error = session_list_threads(inspection->session, &inspection->threads,
+					     &inspection->stopped_ns);
 	if (!error)
 		error = tls_module_find(inspection->modules, inspection->libc, symbol->module,
 					&inspection->process->memory, &tls);
@@ -104,13 +91,14 @@ static struct memtool_error *find_instances(struct inspection *inspection,
 		return NULL;
 	}
 	for (size_t i = 0; i < inspection->threads.count && !error; i++) {
-		const struct thread_pointers *thread = &inspection->threads.data[i];
-		struct instance instance = { .tid = thread->tid };
+		const struct root_thread *thread = &inspection->threads.data[i];
+		struct instance instance = { .tid = thread->tid, .unknown = thread->unknown };
 
-		if (!thread->fs_base)
+		if (!thread->fs_base && !thread->unknown)
 			continue;
-		error = tls_block_find(&tls, &inspection->process->memory, thread->fs_base,
-				       &instance.allocated, &instance.address);
+		if (thread->fs_base)
+			error = tls_block_find(&tls, &inspection->process->memory, thread->fs_base,
+					       &instance.allocated, &instance.address);
 		instance.address += symbol->address;
 		/* A running thread's dtv may have gone meanwhile. */
 		if (memtool_error_catch(&error, MEMTOOL_ERROR_FAULT))
@@ -133,7 +121,7 @@ static struct memtool_error *find(struct inspection *inspection, void *settings_
 		return memtool_error_no_memory;
 	for (size_t i = 0; i < settings->symbols.count && !error; i++) {
 		if (settings->symbols.data[i].type == SYMBOL_TLS)
-			error = find_instances(inspection, settings, &settings->symbols.data[i],
+			error = find_instances(inspection, &settings->symbols.data[i],
 					       &settings->instances[i]);
 	}
 	return error;
@@ -150,7 +138,7 @@ static void print_row(const struct settings *settings, const struct symbol *symb
 	else if (instance && instance->allocated)
 		table_hex(table, instance->address);
 	else
-		table_cell(table, instance ? "not allocated" : "not known");
+		table_cell(table, instance && !instance->unknown ? "not allocated" : "not known");
 	table_printf(table, "%" PRIu64, symbol->size);
 	table_cell(table, symbol_type_name(symbol->type));
 	table_cell(table, symbol_binding_name(symbol->binding));
@@ -204,6 +192,8 @@ static void instances_json(const struct instances *instances, struct json *json)
 			json_hex(json, "address", instance->address);
 		else
 			json_null(json, "address");
+		if (instance->unknown)
+			json_bool(json, "unknown", true);
 		json_end(json);
 	}
 	json_end(json);

@@ -44,10 +44,7 @@ static struct memtool_error *take_threads(struct inspection *inspection)
 	const struct malloc_roots *roots = &inspection->heap->roots;
 
 	for (size_t i = 0; i < roots->thread_count; i++) {
-		const struct root_thread *thread = &roots->threads[i];
-		const struct thread_pointers pointers = { thread->tid, thread->fs_base,
-							  thread->sp };
-		if (!thread_pointers_array_append(&inspection->threads, &pointers))
+		if (!root_threads_append(&inspection->threads, &roots->threads[i]))
 			return memtool_error_no_memory;
 	}
 	return NULL;
@@ -67,16 +64,11 @@ static struct memtool_error *read_heap(struct inspection *inspection)
 }
 
 /* The threads of a process whose heap could not be read, if they can be had. */
-static struct memtool_error *read_threads(struct inspection *inspection, bool no_stop)
+static struct memtool_error *read_threads(struct inspection *inspection)
 {
-	struct memtool_error *error = NULL;
+	struct memtool_error *error = session_list_threads(
+		inspection->session, &inspection->threads, &inspection->stopped_ns);
 
-	if (!no_stop)
-		error = thread_pointers_stop(inspection->process, &inspection->threads,
-					     &inspection->stopped_ns);
-	else if (inspection->libc)
-		error = thread_pointers_list(inspection->process, inspection->modules,
-					     inspection->libc, &inspection->threads);
 	if (!error || !is_passing(error))
 		return error;
 	memtool_error_destroy(error);
@@ -90,9 +82,7 @@ static struct memtool_error *load_heap(struct inspection *inspection)
 	if (!error)
 		error = inspection_load_modules(inspection);
 	if (!error)
-		error = inspection->heap
-				? take_threads(inspection)
-				: read_threads(inspection, inspection->session->options.no_stop);
+		error = inspection->heap ? take_threads(inspection) : read_threads(inspection);
 	if (!error)
 		error = thread_memory_find(inspection->process, inspection->modules,
 					   inspection->libc, &inspection->threads,
@@ -135,7 +125,7 @@ void inspection_close(struct inspection *inspection)
 	if (!inspection)
 		return;
 	thread_memory_deinit(&inspection->thread_memory);
-	thread_pointers_array_deinit(&inspection->threads);
+	root_threads_deinit(&inspection->threads);
 	heap_destroy(inspection->heap);
 	memtool_error_destroy(inspection->missing);
 	session_close(inspection->session);

@@ -14,7 +14,6 @@
 #include "cli/output.h"
 #include "session.h"
 #include "thread_memory.h"
-#include "thread_pointers.h"
 
 enum inspect_level {
 	INSPECT_MEMORY,
@@ -31,7 +30,7 @@ struct inspection {
 	/* Of INSPECT_HEAP; where the heap could not be had, heap is NULL and missing says why. */
 	struct heap *heap;
 	struct memtool_error *missing;
-	struct thread_pointers_array threads;
+	struct root_threads threads;
 	struct thread_memory thread_memory;
 	uint64_t stopped_ns;
 
