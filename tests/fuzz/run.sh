@@ -15,7 +15,7 @@ set -u
 unset CDPATH
 
 # Shares of the time.
-declare -A shares=([heap]=6 [image]=2 [inventory]=1 [maps]=1 [names]=1 [symbols]=2)
+declare -A shares=([heap]=6 [image]=2 [inventory]=1 [maps]=1 [names]=1 [symbol_index]=1 [symbols]=2)
 source=$(cd -- "$(dirname -- "$0")" && pwd)
 seconds=$1
 shift
