@@ -5,7 +5,7 @@
  * waited for long. And that malloc's code is found, by which threads inside it are told.
  *
  * Link: tests/test_settle.c tests/truth.c tests/spawn.c, the reader, cmocka.
- * Needs at run time: tests/fixtures/damage, bins and idle, MEMTOOL_BUILDDIR, libc's debug file.
+ * Needs at run time: tests/fixtures/damage, bins, grow and idle, MEMTOOL_BUILDDIR, libc's debug file.
  */
 #include "tests/spawn.h"
 #include "tests/truth.h"
@@ -87,6 +87,34 @@ static void test_locked_for_ever(void **state)
 	spawn_end(child);
 }
 
+/*
+ * A thread that stores to memory which nobody touched is stopped there nearly always, with a top
+ * that has no header: that is not damage, and not worth another stop.
+ */
+static void test_growing(void **state)
+{
+	static const char *const cases[][2] = { { "5000", "0" }, { "5000", "2" }, { "1000", "1" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct spawned *child =
+			spawn_program(spawn_path("tests/fixtures/grow"), cases[i][0], cases[i][1]);
+		spawn_expect(child, "ready");
+		for (int readings = 0; readings < 20; readings++) {
+			struct session *session;
+			struct heap *heap;
+			truth_read(child->pid, &by_symbols, &session, &heap);
+			truth_check_shape(heap);
+			assert_int_equal(heap->audit.counted[AUDIT_BAD_CHUNK], 0);
+			assert_int_equal(heap->audit.counted[AUDIT_BAD_ARENA], 0);
+			assert_int_equal(heap->tally[CHUNK_TOP].count, heap->arena_count);
+			heap_destroy(heap);
+			session_close(session);
+		}
+		spawn_end(child);
+	}
+}
+
 /* Where a function of the target's libc is; 0 if it has none of that name. */
 static uint64_t function(struct session *session, const char *name)
 {
@@ -146,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_damage, spawn_teardown),
 		cmocka_unit_test_teardown(test_locked_for_ever, spawn_teardown),
+		cmocka_unit_test_teardown(test_growing, spawn_teardown),
 		cmocka_unit_test_teardown(test_malloc_code, spawn_teardown),
 	};
 

@@ -26,7 +26,7 @@ enum audit_kind {
 	AUDIT_SYSTEM_MEM, /* the bytes of an arena do not add up to system_mem */
 	AUDIT_MMAPPED, /* count or bytes of mmapped chunks differ from mp_ */
 	AUDIT_LOCKED, /* an arena was locked: a thread was inside malloc */
-	AUDIT_INSIDE, /* a thread was inside malloc, by its program counter */
+	AUDIT_INSIDE, /* a thread was inside malloc, by its program counter or by what it left undone */
 	AUDIT_KINDS
 };
 

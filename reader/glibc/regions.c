@@ -12,7 +12,7 @@
 #define SEARCH_BUDGET (UINT64_C(64) << 20)
 
 /* What a header says about the chain it may belong to. */
-enum link { LINK_BROKEN, LINK_GOES_ON, LINK_ENDS };
+enum link { LINK_BROKEN, LINK_GOES_ON, LINK_ENDS, LINK_OPEN };
 
 /*
  * Judges the header at address; *size is the size of the chunk before, 0 for none, and becomes this
@@ -26,6 +26,8 @@ static enum link judge_header(const struct chain *chain, uint64_t address,
 
 	*size = raw_size(header->size);
 	*fencepost = false;
+	if (address == chain->top && header->size == 0)
+		return LINK_OPEN;
 	if (header->size & GLIBC_IS_MMAPPED)
 		return LINK_BROKEN;
 	if (chain->main_arena && header->size & GLIBC_NON_MAIN_ARENA)
@@ -35,6 +37,10 @@ static enum link judge_header(const struct chain *chain, uint64_t address,
 			return LINK_BROKEN;
 	}
 	if (address == chain->top)
+		return size_is_possible(*size, chain->limit - address) ? LINK_ENDS : LINK_BROKEN;
+	/* The old top, of which malloc cuts a chunk just now (walk.c). */
+	if (address < chain->top && chain->top - address < *size &&
+	    header->size % GLIBC_MALLOC_ALIGNMENT == GLIBC_PREV_INUSE)
 		return size_is_possible(*size, chain->limit - address) ? LINK_ENDS : LINK_BROKEN;
 	/* sysmalloc: two headers of size 16 end a part of the main arena, at a page's end. */
 	if (chain->main_arena && before && *size == GLIBC_CHUNK_HDR_SZ) {
@@ -87,6 +93,9 @@ struct memtool_error *chain_follow(const struct chain *chain, struct window *win
 			return NULL;
 		case LINK_ENDS:
 			*ret_end = address + size;
+			return NULL;
+		case LINK_OPEN:
+			*ret_end = CHAIN_OPEN;
 			return NULL;
 		case LINK_GOES_ON:
 			address += size;
@@ -168,10 +177,17 @@ struct search {
 	struct heap_copy *copy;
 	struct window *window;
 	uint64_t missing; /* bytes of system_mem not found yet */
+	struct range open; /* a part whose end its top does not tell, and what it may reach to */
 };
 
-static struct memtool_error *add_region(struct search *search, uint64_t start, uint64_t end)
+/* Of one that is open, the end is known when all others are found. */
+static struct memtool_error *add_region(struct search *search, uint64_t start, uint64_t end,
+					uint64_t limit)
 {
+	if (end == CHAIN_OPEN) {
+		search->open = (struct range){ start, limit };
+		return NULL;
+	}
 	struct heap_segment segment = { .range = { start, end }, .mapped_end = end };
 
 	search->missing -= end - start < search->missing ? end - start : search->missing;
@@ -195,9 +211,11 @@ static struct memtool_error *search_pages(struct search *search, const struct ra
 		uint64_t end;
 		struct memtool_error *error = chain_follow(&chain, search->window, address, &end);
 		if (!error && end)
-			error = add_region(search, address, end);
+			error = add_region(search, address, end, range->end);
 		if (error)
 			return error;
+		if (end == CHAIN_OPEN)
+			end = chain.top + 1;
 		address = end ? align_up(end, PAGE) : address + PAGE;
 	}
 	return NULL;
@@ -224,11 +242,25 @@ static struct memtool_error *search_from_base(struct search *search)
 	if (error)
 		return error;
 	if (end)
-		return add_region(search, base, end);
+		return add_region(search, base, end, range->end);
 
 	audit_add(&copy->heap->audit, AUDIT_BAD_ARENA, base, 0, 0,
 		  "main_arena: its chunks from 0x%" PRIx64 " on are damaged", base);
-	return add_region(search, base, range->end);
+	return add_region(search, base, range->end, range->end);
+}
+
+/* The open part has what system_mem counts besides all others. */
+static struct memtool_error *close_open(struct search *search)
+{
+	uint64_t top_end = search->copy->arenas.data[0].top + GLIBC_CHUNK_HDR_SZ;
+	uint64_t end = search->open.end;
+
+	if (range_size(search->open) == 0)
+		return NULL;
+	if (search->missing < range_size(search->open) &&
+	    search->open.start + search->missing >= top_end)
+		end = search->open.start + search->missing;
+	return add_region(search, search->open.start, end, end);
 }
 
 struct memtool_error *copy_main_regions(struct heap_copy *copy)
@@ -257,5 +289,5 @@ struct memtool_error *copy_main_regions(struct heap_copy *copy)
 		for (size_t k = 0; k < parts.count && !error; k++)
 			error = search_pages(&search, &parts.data[k]);
 	}
-	return error;
+	return error ? error : close_open(&search);
 }

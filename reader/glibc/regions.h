@@ -21,9 +21,13 @@ struct chain {
 	uint64_t enough; /* believe it after so many chunks, though its end was not reached */
 };
 
+/* In place of the end of a chain that ends in a top whose header malloc has not written yet. */
+#define CHAIN_OPEN UINT64_MAX
+
 /*
  * Follows chunks from start. *ret_end is where they end, behind a pair of fenceposts, behind top,
- * or at the limit for a non-main heap; the address reached when there were enough; 0 if start is no start of a chain.
+ * or at the limit for a non-main heap; the address reached when there were enough; 0 if start is no
+ * start of a chain.
  */
 struct memtool_error *chain_follow(const struct chain *chain, struct window *window, uint64_t start,
 				   uint64_t *ret_end);

@@ -95,8 +95,13 @@ static struct memtool_error *copy_heaps(struct heap_copy *copy, uint32_t index)
 	return copy_heap(copy, index, first, &prev, &ok);
 }
 
-/* The end of top, if top can be the end of a stretch of memory that starts at start; else 0. */
-static struct memtool_error *end_of_top(struct heap_copy *copy, uint64_t start, uint64_t *ret)
+/*
+ * Where the main arena ends that starts at start; 0 if its top cannot be there. Where top's header
+ * does not tell, since malloc writes it last (walk.c), the books do: top ends at sbrk_base +
+ * system_mem (do_check_malloc_state() in malloc.c). If both agree on more than there is, the end has
+ * been given back.
+ */
+static struct memtool_error *end_of_main(struct heap_copy *copy, uint64_t start, uint64_t *ret)
 {
 	const struct heap_arena *arena = &copy->arenas.data[0];
 	const struct range *range = copy_anonymous(copy, arena->top);
@@ -113,6 +118,11 @@ static struct memtool_error *end_of_top(struct heap_copy *copy, uint64_t start, 
 		return error;
 	if (size_is_possible(raw_size(header[1]), range->end - arena->top))
 		*ret = arena->top + raw_size(header[1]);
+	else if (arena->system_mem <= range->end - start &&
+		 arena->system_mem >= arena->top - start + GLIBC_CHUNK_HDR_SZ)
+		*ret = start + arena->system_mem;
+	else if (arena->top - start + raw_size(header[1]) == arena->system_mem)
+		*ret = range->end;
 	return NULL;
 }
 
@@ -129,7 +139,7 @@ static struct memtool_error *copy_main_segments(struct heap_copy *copy)
 
 	const struct range *range = copy_anonymous(copy, segment.range.start);
 	if (range) {
-		struct memtool_error *error = end_of_top(copy, segment.range.start, &top_end);
+		struct memtool_error *error = end_of_main(copy, segment.range.start, &top_end);
 		if (error)
 			return error;
 		segment.range.end = top_end;
@@ -178,7 +188,7 @@ struct memtool_error *refresh_segment(struct heap_copy *copy, struct heap_segmen
 		return error ? error : refresh_heap(copy, segment);
 	if (copy->arenas.data[0].noncontiguous)
 		return NULL;
-	error = end_of_top(copy, segment->range.start, &end);
+	error = end_of_main(copy, segment->range.start, &end);
 	if (!error && end > segment->range.start)
 		segment->range.end = segment->mapped_end = end;
 	return error;

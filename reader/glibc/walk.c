@@ -231,6 +231,88 @@ static uint64_t fencepost_size(const struct walk *walk, uint64_t address, uint64
 	return 0;
 }
 
+/* Whether nothing was ever written to the page that address is in. */
+static struct memtool_error *is_untouched(struct walk *walk, uint64_t address, bool *ret)
+{
+	static const uint8_t zeros[WINDOW_PAGE];
+	uint8_t page[WINDOW_PAGE];
+	size_t count;
+
+	struct memtool_error *error = memory_read_some(
+		walk->copy->memory, align_down(address, sizeof(page)), page, sizeof(page), &count);
+	if (!error)
+		*ret = count == sizeof(page) && memcmp(page, zeros, sizeof(page)) == 0;
+	return error;
+}
+
+/*
+ * When malloc cuts a chunk from top, it moves av->top first, then writes the chunk's header, then the
+ * new top's (_int_malloc and sysmalloc in malloc.c). Each of those stores may fault, the first on a
+ * page shared since a fork, the second on one that was never touched; and a thread that is to
+ * stop does so on its way back from a fault. Here the header of a top is still missing.
+ */
+static struct memtool_error *take_new_top(struct walk *walk, uint64_t *address)
+{
+	uint64_t end = walk->segment.range.end;
+
+	if (!settle_last(walk, NULL) || !append_item(walk, *address, end - *address, CHUNK_TOP))
+		return memtool_error_no_memory;
+	audit_add(&walk->copy->heap->audit, AUDIT_INSIDE, *address, 0, 0,
+		  "arena %" PRIu32 ": a thread is inside malloc: top at 0x%" PRIx64
+		  " has no header yet",
+		  walk->segment.arena, *address);
+	*address = end;
+	return NULL;
+}
+
+/* Here the old top is still whole: all of it up to the new top is the chunk that is cut. */
+static struct memtool_error *take_old_top(struct walk *walk, const struct raw_chunk *header,
+					  uint64_t *address)
+{
+	uint64_t size = walk->top - *address;
+
+	if (!settle_last(walk, header) || !append_item(walk, *address, size, CHUNK_IN_USE))
+		return memtool_error_no_memory;
+	*address = walk->top;
+	return take_new_top(walk, address);
+}
+
+/*
+ * Whether top, of size bytes, still counts what systrim() has given back to the kernel already: it
+ * calls brk, then writes system_mem and top's header.
+ */
+static bool is_trimmed_top(const struct walk *walk, uint64_t address, uint64_t size)
+{
+	const struct heap *heap = walk->copy->heap;
+	const struct heap_arena *arena = &walk->copy->arenas.data[walk->segment.arena];
+	bool inside = arena->locked;
+
+	if (walk->segment.arena != 0 || arena->noncontiguous || address != walk->top ||
+	    !size_is_possible(size, UINT64_MAX - address) ||
+	    address + size != heap->params.sbrk_base + arena->system_mem)
+		return false;
+	for (size_t i = 0; i < heap->roots.thread_count && !inside; i++)
+		inside = heap->roots.threads[i].inside != 0;
+	return inside;
+}
+
+static struct memtool_error *take_trimmed_top(struct walk *walk, const struct raw_chunk *header,
+					      uint64_t *address)
+{
+	uint64_t left = walk->segment.range.end - *address;
+	uint64_t given = raw_size(header->size) - left;
+
+	if (!settle_last(walk, header) || !append_item(walk, *address, left, CHUNK_TOP))
+		return memtool_error_no_memory;
+	add_gap(walk, given);
+	audit_add(&walk->copy->heap->audit, AUDIT_INSIDE, *address, 0, given,
+		  "arena 0: a thread is inside malloc: 0x%" PRIx64 " bytes of top at 0x%" PRIx64
+		  " are given back already",
+		  given, *address);
+	*address += left;
+	return NULL;
+}
+
 /* Appends top and the end of its segment; *address becomes the end. */
 static struct memtool_error *end_at_top(struct walk *walk, uint64_t size, uint64_t *address)
 {
@@ -256,7 +338,20 @@ static struct memtool_error *step_special(struct walk *walk, const struct raw_ch
 	uint64_t size = raw_size(header->size);
 	uint64_t left = walk->segment.range.end - *address;
 
-	/* Top may be smaller than MINSIZE only in a heap that was just made; it never is 0. */
+	if (*address < walk->top && walk->top - *address >= GLIBC_MINSIZE && size == left &&
+	    (header->size & GLIBC_SIZE_BITS) == GLIBC_PREV_INUSE)
+		return take_old_top(walk, header, address);
+	if (*address == walk->top && header->size == 0) {
+		bool untouched;
+		struct memtool_error *error = is_untouched(walk, *address, &untouched);
+		if (error || untouched)
+			return error ? error : take_new_top(walk, address);
+	}
+
+	if (size > left && is_trimmed_top(walk, *address, size))
+		return take_trimmed_top(walk, header, address);
+
+	/* Top may be smaller than MINSIZE only in a heap that was just made. */
 	if (*address == walk->top && size && size % GLIBC_MALLOC_ALIGNMENT == 0 && size <= left &&
 	    size < CHUNK_SIZE_END) {
 		if (!settle_last(walk, header))
