@@ -31,6 +31,8 @@ struct session_options {
 	enum layout_source layout;
 	/* Reads while the target runs: no thread is stopped, and nothing is asked of ptrace. */
 	bool no_stop;
+	/* If not NULL: holds the target already, and goes on to when the heap has been read. */
+	const struct stop *held;
 	/* Of heap_source in glibc/read.h. */
 	memtool_progress_fn progress;
 	void *progress_context;
@@ -95,15 +97,11 @@ struct memtool_error *session_refresh(struct session *session);
 struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
 					uint64_t *ret_stopped_ns);
 
-/* The same of a target that stop holds, and which is held when this returns, too. */
-struct memtool_error *session_read_held(struct session *session, const struct stop *stop,
-					struct heap **ret);
-
 DEFINE_ARRAY(root_threads, struct root_thread)
 
 /*
  * The threads alone, by ascending tid: from their registers, for which the target is stopped for a
- * moment, or, with no_stop, as session_read_heap() knows them then.
+ * moment unless it is held, or, with no_stop, as session_read_heap() knows them then.
  */
 struct memtool_error *session_list_threads(struct session *session, struct root_threads *ret,
 					   uint64_t *ret_stopped_ns);

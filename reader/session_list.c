@@ -13,7 +13,9 @@ struct memtool_error *session_list_threads(struct session *session, struct root_
 	uint64_t stopped_ns = 0;
 	struct stop *stop;
 
-	if (session->options.no_stop) {
+	if (session->options.held) {
+		error = session_held_threads(session, session->options.held, &threads);
+	} else if (session->options.no_stop) {
 		error = session_running_threads(session, &threads);
 	} else {
 		error = stop_threads(session->process, &stop);

@@ -97,19 +97,6 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 	return NULL;
 }
 
-struct memtool_error *session_read_held(struct session *session, const struct stop *stop,
-					struct heap **ret)
-{
-	struct heap_copy *copy;
-	struct memtool_error *error = copy_heap(session, stop, &copy);
-
-	if (!error)
-		error = heap_finish(copy, ret);
-	if (!error)
-		session_note_layout(session, *ret);
-	return error;
-}
-
 /* One reading of a target that is stopped for it; how long that was is added to *stopped_ns. */
 static struct memtool_error *read_stopped(struct session *session, struct heap **ret,
 					  uint64_t *stopped_ns)
@@ -130,12 +117,15 @@ static struct memtool_error *read_stopped(struct session *session, struct heap *
 	return error ? error : heap_finish(copy, ret);
 }
 
-/* Segments that were torn while the target ran have been read again already. */
-static struct memtool_error *read_running(struct session *session, struct heap **ret)
+/*
+ * One reading of a target that somebody else has stopped, or that runs: of that, the segments that
+ * were torn have been read again already.
+ */
+static struct memtool_error *read_as_it_is(struct session *session, struct heap **ret)
 {
 	struct heap_copy *copy;
 
-	struct memtool_error *error = copy_heap(session, NULL, &copy);
+	struct memtool_error *error = copy_heap(session, session->options.held, &copy);
 	return error ? error : heap_finish(copy, ret);
 }
 
@@ -145,13 +135,14 @@ static struct memtool_error *read_again(struct session *session, struct heap **b
 {
 	struct heap *heap, *worse;
 
-	struct memtool_error *error = session->options.no_stop
-					      ? read_running(session, &heap)
+	struct memtool_error *error = session->options.no_stop || session->options.held
+					      ? read_as_it_is(session, &heap)
 					      : read_stopped(session, &heap, stopped_ns);
 	if (error)
 		return error;
 	/* What comes out the same again was not caught midway: it is damage. */
-	*ret_done = heap->audit.ok || (*best && audit_same_doubts(&heap->audit, &(*best)->audit));
+	*ret_done = session->options.held || heap->audit.ok ||
+		    (*best && audit_same_doubts(&heap->audit, &(*best)->audit));
 	worse = heap;
 	if (!*best || audit_doubts(&heap->audit) < audit_doubts(&(*best)->audit)) {
 		worse = *best;

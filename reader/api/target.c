@@ -90,7 +90,12 @@ int memtool_pid(const struct memtool_target *target)
 
 struct memtool_error *memtool_stop(struct memtool_target *target)
 {
-	return target->stop ? NULL : stop_threads(target->session->process, &target->stop);
+	if (target->stop)
+		return NULL;
+	struct memtool_error *error = stop_threads(target->session->process, &target->stop);
+	if (!error)
+		target->session->options.held = target->stop;
+	return error;
 }
 
 uint64_t memtool_resume(struct memtool_target *target)
@@ -99,6 +104,7 @@ uint64_t memtool_resume(struct memtool_target *target)
 
 	stop_resume(target->stop, &stopped_ns);
 	target->stop = NULL;
+	target->session->options.held = NULL;
 	return stopped_ns;
 }
 
@@ -221,8 +227,7 @@ struct memtool_error *memtool_read_heap(struct memtool_target *target, uint64_t 
 
 	struct memtool_error *error = session_locate(session);
 	if (!error)
-		error = target->stop ? session_read_held(session, target->stop, &heap)
-				     : session_read_heap(session, &heap, &stopped_ns);
+		error = session_read_heap(session, &heap, &stopped_ns);
 	if (!error)
 		error = api_heap_create(heap, session->libc.version, ret);
 	if (!error && ret_stopped_ns)
