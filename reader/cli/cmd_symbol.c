@@ -35,11 +35,21 @@ struct settings {
 	char **names;
 	size_t name_count;
 	bool demangle;
+	bool contains; /* a name is a part of a symbol's */
 	/* What was found. */
 	struct symbol_array symbols;
 	struct instances *instances;
 	bool missing; /* a name that no module has */
 };
+
+static struct memtool_error *find_name(struct inspection *inspection, struct settings *settings,
+				       const char *name)
+{
+	if (settings->contains)
+		return symbols_by_text(inspection->modules, name, SYMBOL_CONTAINS,
+				       &settings->symbols);
+	return symbols_by_name(inspection->modules, name, &settings->symbols);
+}
 
 /* Nothing found at all is an error, one name of several a line on standard error. */
 static struct memtool_error *find_names(struct inspection *inspection, struct settings *settings)
@@ -48,8 +58,7 @@ static struct memtool_error *find_names(struct inspection *inspection, struct se
 
 	for (size_t i = 0; i < settings->name_count; i++) {
 		size_t before = settings->symbols.count;
-		struct memtool_error *error = symbols_by_name(
-			inspection->modules, settings->names[i], &settings->symbols);
+		struct memtool_error *error = find_name(inspection, settings, settings->names[i]);
 		if (!error && settings->symbols.count == before) {
 			settings->missing = true;
 			error = memtool_error_create(
@@ -300,6 +309,7 @@ enum { OPTION_NO_STOP = 512 };
 
 static const struct argp_option argp_options[] = {
 	{ "demangle", 'C', NULL, 0, "show C++, Rust and Swift names as they are in the source", 0 },
+	{ "part", 'p', NULL, 0, "every symbol that has NAME anywhere in its name", 0 },
 	{ "no-stop", OPTION_NO_STOP, NULL, 0,
 	  "take the threads from glibc's own list; without this the process is stopped for a "
 	  "moment "
@@ -318,6 +328,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'C':
 		settings->demangle = true;
+		return 0;
+	case 'p':
+		settings->contains = true;
 		return 0;
 	case OPTION_NO_STOP:
 		settings->common.session.no_stop = true;

@@ -9,9 +9,13 @@
 /* A hostile table can have a million symbols of one name. */
 #define FOUND_MAX 65536
 
+enum how { IS, BEGINS, CONTAINS };
+
 struct search {
 	const char *name;
 	size_t length;
+	enum how how;
+	size_t looked_at; /* how much of a name decides */
 	const char *version; /* NULL: any */
 	size_t first; /* of the module that is searched, among the symbols found */
 	struct symbol_array *found;
@@ -31,6 +35,7 @@ static bool is_known(const struct search *search, const struct symbol *symbol)
 	for (size_t i = search->first; i < search->found->count; i++) {
 		const struct symbol *known = &search->found->data[i];
 		if (known->address == symbol->address && known->type == symbol->type &&
+		    (search->how == IS || strcmp(known->name, symbol->name) == 0) &&
 		    (!symbol->version || !known->version ||
 		     strcmp(symbol->version, known->version) == 0))
 			return true;
@@ -57,6 +62,19 @@ static struct memtool_error *take(struct search *search, struct module *module,
 	return NULL;
 }
 
+static bool matches(const struct search *search, const char *name, size_t length)
+{
+	switch (search->how) {
+	case IS:
+		return length == search->length && memcmp(name, search->name, length) == 0;
+	case BEGINS:
+		return length >= search->length && memcmp(name, search->name, search->length) == 0;
+	case CONTAINS:
+		return memmem(name, length, search->name, search->length) != NULL;
+	}
+	return false;
+}
+
 /* *ret_exists: whether the file has that table. */
 static struct memtool_error *search_table(struct search *search, struct module *module,
 					  const struct elf_file *file, Elf64_Word section_type,
@@ -71,9 +89,8 @@ static struct memtool_error *search_table(struct search *search, struct module *
 
 		if (!is_kind_of_interest(symbol))
 			continue;
-		/* One more, to see whether it goes on. */
-		const char *name = symtab_name(&table, symbol, search->length + 1, &length);
-		if (!name || length != search->length || memcmp(name, search->name, length) != 0)
+		const char *name = symtab_name(&table, symbol, search->looked_at, &length);
+		if (!name || !matches(search, name, length))
 			continue;
 		struct memtool_error *error = take(search, module, file, &table, i);
 		if (error)
@@ -97,19 +114,39 @@ static struct memtool_error *search_module(struct search *search, struct module 
 	return error;
 }
 
+static struct memtool_error *search_modules(struct search *search, const struct modules *modules)
+{
+	struct memtool_error *error = NULL;
+
+	if (search->length == 0 || search->length > SYMBOL_NAME_MAX)
+		return NULL;
+	for (size_t i = 0; !error && i < modules->count; i++)
+		error = search_module(search, modules->data[i]);
+	return error;
+}
+
 struct memtool_error *symbols_by_name(const struct modules *modules, const char *name,
 				      struct symbol_array *ret)
 {
 	struct search search = { .name = name, .length = strcspn(name, "@"), .found = ret };
 
+	/* One more, to see whether it goes on. */
+	search.looked_at = search.length + 1;
 	if (name[search.length] == '@')
 		search.version = name + search.length + strspn(name + search.length, "@");
-	if (search.length == 0 || search.length > SYMBOL_NAME_MAX)
-		return NULL;
-	for (size_t i = 0; i < modules->count; i++) {
-		struct memtool_error *error = search_module(&search, modules->data[i]);
-		if (error)
-			return error;
-	}
-	return NULL;
+	return search_modules(&search, modules);
+}
+
+struct memtool_error *symbols_by_text(const struct modules *modules, const char *text,
+				      enum symbol_match match, struct symbol_array *ret)
+{
+	struct search search = {
+		.name = text,
+		.length = strlen(text),
+		.how = match == SYMBOL_BEGINS ? BEGINS : CONTAINS,
+		.looked_at = match == SYMBOL_BEGINS ? strlen(text) : SYMBOL_NAME_MAX,
+		.found = ret,
+	};
+
+	return search_modules(&search, modules);
 }

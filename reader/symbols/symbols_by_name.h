@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All symbols of one name, over all modules of a target.
+ * All symbols of one name, or whose name contains a text, over all modules of a target.
  */
 #ifndef SYMBOLS_SYMBOLS_BY_NAME_H
 #define SYMBOLS_SYMBOLS_BY_NAME_H
@@ -16,5 +16,13 @@
  */
 struct memtool_error *symbols_by_name(const struct modules *modules, const char *name,
 				      struct symbol_array *ret);
+
+/*
+ * The same for names that begin with text, or have it anywhere; their versions do not count. At most
+ * 65,536 are found.
+ */
+enum symbol_match { SYMBOL_BEGINS, SYMBOL_CONTAINS };
+struct memtool_error *symbols_by_text(const struct modules *modules, const char *text,
+				      enum symbol_match match, struct symbol_array *ret);
 
 #endif
