@@ -8,6 +8,8 @@
 
 enum { OPTION_FORMAT = 256, OPTION_SOURCE, OPTION_LAYOUT, OPTION_NO_STOP };
 
+struct session_options common_session_defaults;
+
 static const struct argp_option output_argp_options[] = {
 	{ "format", OPTION_FORMAT, "FORMAT", 0, "text (default), json, jsonl or csv", 0 },
 	{ "output", 'o', "FILE", 0, "write to FILE instead of standard output", 0 },
@@ -108,6 +110,7 @@ static error_t parse_target(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
+		common->session = common_session_defaults;
 		state->child_inputs[0] = common;
 		return 0;
 	case 'q':

@@ -29,6 +29,9 @@ struct common_options {
 
 extern const struct argp_child common_children[];
 
+/* What a command's settings begin with: all 0, unless the shell has a target that it holds. */
+extern struct session_options common_session_defaults;
+
 /* Of these, the operand and the ones about output: for a command that reads no heap. */
 extern const struct argp_child target_children[];
 
