@@ -375,7 +375,7 @@ struct memtool_chunk {
 	enum memtool_chunk_state state;
 	uint32_t arena; /* index: memtool_heap_arena(); or MEMTOOL_NONE */
 	uint32_t bin; /* index of its list, as glibc counts; or MEMTOOL_NONE */
-	int tid; /* of the thread whose tcache holds or is it; 0: none */
+	int tid; /* of the thread whose tcache holds or is it; 0: none, or one that a fork left behind */
 };
 
 /** How many chunks there are, glibc's own structs included. */
@@ -451,7 +451,7 @@ struct memtool_list {
 	enum memtool_chunk_state state; /* of its chunks */
 	uint32_t bin;
 	uint32_t arena; /* MEMTOOL_NONE for a tcache's */
-	int tid; /* 0 for an arena's */
+	int tid; /* 0 for an arena's; both are none of a tcache that a fork left behind */
 	size_t chunk_count;
 	int64_t counter; /* how many glibc's own counter says; -1: it has none */
 };

@@ -82,9 +82,12 @@ static void forget(struct session *session)
 	session->inventory = NULL;
 	memtool_error_destroy(session->inventory_error);
 	session->inventory_error = NULL;
+	memtool_error_destroy(session->orphans_unknown);
+	session->orphans_unknown = NULL;
 	modules_destroy(session->modules);
 	session->modules = NULL;
 	session->libc = (struct libc){ 0 };
+	session->malloc_code = (struct malloc_code){ 0 };
 	session->libc_name = NULL;
 	session->roots = (struct malloc_roots){ 0 };
 	session->other_count = 0;

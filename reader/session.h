@@ -68,6 +68,8 @@ struct session {
 	/* One line on how the layout was told where it was not by version; "" until the heap is read. */
 	char layout_note[256];
 	bool located; /* all from libc_name on is known */
+	/* Why the caches of threads that a fork left behind could not be looked for; NULL: they were. */
+	struct memtool_error *orphans_unknown;
 	unsigned int stops; /* how often the last session_read_heap() stopped the target */
 };
 

@@ -4,6 +4,7 @@
  */
 #include "glibc/read.h"
 #include "session_layout.h"
+#include "session_orphans.h"
 #include "session_roots.h"
 #include "session_settle.h"
 #include "session_threads.h"
@@ -54,7 +55,7 @@ static struct memtool_error *list_anonymous(const struct maps *maps, struct anon
 
 /* Reads the heap of a target that is held by stop or, if that is NULL, runs. */
 static struct memtool_error *copy_heap(struct session *session, const struct stop *stop,
-				       struct heap_copy **ret)
+				       const struct fs_base_array *orphans, struct heap_copy **ret)
 {
 	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
 	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
@@ -84,6 +85,8 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 		.roots = &roots,
 		.anonymous = anonymous.data,
 		.anonymous_count = anonymous.count,
+		.orphans = orphans->data,
+		.orphan_count = orphans->count,
 		.live = !stop,
 		.progress = session->options.progress,
 		.progress_context = session->options.progress_context,
@@ -98,7 +101,8 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 }
 
 /* One reading of a target that is stopped for it; how long that was is added to *stopped_ns. */
-static struct memtool_error *read_stopped(struct session *session, struct heap **ret,
+static struct memtool_error *read_stopped(struct session *session,
+					  const struct fs_base_array *orphans, struct heap **ret,
 					  uint64_t *stopped_ns)
 {
 	struct heap_copy *copy = NULL;
@@ -110,7 +114,7 @@ static struct memtool_error *read_stopped(struct session *session, struct heap *
 		return error;
 	error = session_settle(session, stop);
 	if (!error)
-		error = copy_heap(session, stop, &copy);
+		error = copy_heap(session, stop, orphans, &copy);
 	stop_resume(stop, &ns);
 	*stopped_ns += ns;
 	session->stops++;
@@ -121,23 +125,25 @@ static struct memtool_error *read_stopped(struct session *session, struct heap *
  * One reading of a target that somebody else has stopped, or that runs: of that, the segments that
  * were torn have been read again already.
  */
-static struct memtool_error *read_as_it_is(struct session *session, struct heap **ret)
+static struct memtool_error *read_as_it_is(struct session *session,
+					   const struct fs_base_array *orphans, struct heap **ret)
 {
 	struct heap_copy *copy;
 
-	struct memtool_error *error = copy_heap(session, session->options.held, &copy);
+	struct memtool_error *error = copy_heap(session, session->options.held, orphans, &copy);
 	return error ? error : heap_finish(copy, ret);
 }
 
 /* One more reading. Keeps the better one; *ret_done if a further one would be no better. */
-static struct memtool_error *read_again(struct session *session, struct heap **best,
+static struct memtool_error *read_again(struct session *session,
+					const struct fs_base_array *orphans, struct heap **best,
 					uint64_t *stopped_ns, bool *ret_done)
 {
 	struct heap *heap, *worse;
 
 	struct memtool_error *error = session->options.no_stop || session->options.held
-					      ? read_as_it_is(session, &heap)
-					      : read_stopped(session, &heap, stopped_ns);
+					      ? read_as_it_is(session, orphans, &heap)
+					      : read_stopped(session, orphans, &heap, stopped_ns);
 	if (error)
 		return error;
 	/* What comes out the same again was not caught midway: it is damage. */
@@ -156,11 +162,15 @@ static struct memtool_error *read_heap(struct session *session, struct heap **re
 				       uint64_t *ret_stopped_ns)
 {
 	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	_cleanup_(fs_base_array_deinit) struct fs_base_array orphans = { 0 };
 	struct heap *best = NULL;
 	uint64_t stopped_ns = 0;
 	bool done = false;
 
 	session->stops = 0;
+	struct memtool_error *error = session_list_orphans(session, &orphans);
+	if (error)
+		return error;
 	if (session->libc.module)
 		session_load_malloc_code(session);
 	for (int attempt = 0; attempt < ATTEMPTS && !done; attempt++) {
@@ -168,7 +178,7 @@ static struct memtool_error *read_heap(struct session *session, struct heap **re
 			session_load_malloc_code(session);
 			nanosleep(&pause, NULL);
 		}
-		struct memtool_error *error = read_again(session, &best, &stopped_ns, &done);
+		error = read_again(session, &orphans, &best, &stopped_ns, &done);
 		if (error) {
 			heap_destroy(best);
 			return error;

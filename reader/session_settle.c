@@ -9,8 +9,8 @@
 #include <time.h>
 
 /* How often, and for how long in all, threads are let go on. */
-#define ROUNDS   64
-#define LIMIT_NS UINT64_C(20000000)
+#define ROUNDS   40
+#define LIMIT_NS UINT64_C(50000000)
 /* The first moment; each one is longer by it, as a thread may have to wait for a processor. */
 #define MOMENT_NS UINT64_C(20000)
 /*

@@ -25,7 +25,7 @@ static const char *check_chunk(const struct heap *heap, const struct chunk *chun
 	}
 	if (in_tcache(chunk) != (chunk->thread != CHUNK_NO_THREAD))
 		return "a chunk has a thread but is in no tcache, or the other way round";
-	if (in_tcache(chunk) && chunk->thread >= heap->thread_count)
+	if (in_tcache(chunk) && chunk->thread >= heap->thread_count + heap->orphan_count)
 		return "a chunk is of no thread that there is";
 	return NULL;
 }
@@ -118,7 +118,8 @@ static const char *check_tallies(const struct heap *heap)
 static const char *check_list(const struct heap *heap, const struct heap_list *list,
 			      enum chunk_state state)
 {
-	if (list->owner >= (list->kind == LIST_TCACHE ? heap->thread_count : heap->arena_count))
+	if (list->owner >= (list->kind == LIST_TCACHE ? heap->thread_count + heap->orphan_count
+						      : heap->arena_count))
 		return "a list has no owner";
 	if (list->first > heap->listed_count || list->count > heap->listed_count - list->first)
 		return "a list reaches out of its array";

@@ -5,9 +5,9 @@
  * No allowance is made: the recorder sees the very first call, libc's and ld.so's own included, and
  * what glibc cuts from the heap without a call (the tcache structs) memtool reports as what it is.
  *
- * The one exception is a child of a fork of several threads: what the other threads had in their
- * tcaches is marked in use for ever and in no list that still exists. There the surplus must be
- * exactly the tcaches of the parent's other threads.
+ * That holds for a child of a fork of several threads as well: what the other threads had in their
+ * tcaches is marked in use for ever, but must be found as theirs, the same that they have in the
+ * parent.
  *
  * Everything twice: by symbols, and by the page of the agent, which is then preloaded as well.
  *
@@ -74,31 +74,19 @@ static size_t report_missing(const struct heap *heap, const struct record_set *f
 	return missing;
 }
 
-/* extra: sorted, what memtool must have beyond the record; NULL for nothing. */
-static void compare(struct session *session, const struct heap *heap,
-		    const struct record_set *extra)
+static void compare(struct session *session, const struct heap *heap)
 {
 	struct record_set recorded = records_read(session), live = records_of_heap(heap);
-	struct record_set surplus = records_new(live.count);
 
 	assert_true(recorded.count > 0);
 	size_t missing = report_missing(heap, &recorded, &live, "missing");
-	for (size_t i = 0; i < live.count; i++) {
-		if (!records_contain(&recorded, &live.data[i]))
-			records_add(&surplus, live.data[i].user, live.data[i].usable);
-	}
-	size_t too_many = report_missing(heap, &surplus, extra, "one too many");
-	print_message(
-		"  %zu allocations: %zu missing, %zu too many, %zu of threads that are gone\n",
-		recorded.count, missing, too_many, surplus.count - too_many);
-	size_t expected = extra ? extra->count : 0;
-	size_t surplus_count = surplus.count;
+	size_t too_many = report_missing(heap, &live, &recorded, "one too many");
+	print_message("  %zu allocations: %zu missing, %zu too many\n", recorded.count, missing,
+		      too_many);
 	free(recorded.data);
 	free(live.data);
-	free(surplus.data);
 	assert_int_equal(missing, 0);
 	assert_int_equal(too_many, 0);
-	assert_int_equal(surplus_count, expected);
 }
 
 static void read_heap(pid_t pid, enum root_source source, struct session **ret_session,
@@ -116,7 +104,7 @@ static void check(pid_t pid, enum root_source source)
 	struct heap *heap;
 
 	read_heap(pid, source, &session, &heap);
-	compare(session, heap, NULL);
+	compare(session, heap);
 	truth_check_audit(heap);
 	heap_destroy(heap);
 	session_close(session);
@@ -173,6 +161,18 @@ static pid_t expect_grandchild(struct spawned *child)
 	return pid;
 }
 
+/* All that the parent's other threads had, and nothing else, is the orphans'. */
+static void compare_orphans(const struct heap *heap, const struct record_set *parents, size_t count)
+{
+	struct record_set orphans = tcaches_of_others(heap, heap->threads[0].tid);
+
+	print_message("  %zu orphans with %zu chunks\n", heap->orphan_count, orphans.count);
+	assert_int_equal(heap->orphan_count, count);
+	assert_int_equal(orphans.count, parents->count);
+	assert_int_equal(report_missing(heap, parents, &orphans, "missing"), 0);
+	free(orphans.data);
+}
+
 /* Both sides of a fork, after the child has gone on. */
 static void test_fork(void **state)
 {
@@ -184,17 +184,21 @@ static void test_fork(void **state)
 	struct heap *heap;
 
 	read_heap(child->pid, subject->source, &session, &heap);
-	compare(session, heap, NULL);
-	struct record_set lost = tcaches_of_others(heap, child->pid);
+	compare(session, heap);
+	assert_int_equal(heap->orphan_count, 0);
+	struct record_set left = tcaches_of_others(heap, child->pid);
 	heap_destroy(heap);
 	session_close(session);
 
 	read_heap(grandchild, subject->source, &session, &heap);
 	assert_int_equal(heap->thread_count, 1);
-	compare(session, heap, &lost);
+	assert_null(session->orphans_unknown);
+	compare(session, heap);
+	compare_orphans(heap, &left, (size_t)atoi(arguments[1]) - 1);
+	truth_check_audit(heap);
 	heap_destroy(heap);
 	session_close(session);
-	free(lost.data);
+	free(left.data);
 	spawn_close_input(child);
 	assert_int_equal(spawn_wait(child), 0);
 }

@@ -90,13 +90,24 @@ static void print_sizes(const struct heap_list *list, struct table *table)
 		table_printf(table, "%" PRIu64 "-%" PRIu64, min, max);
 }
 
-/* "thread 4711" or "arena 0" */
-static void print_owner(const struct heap *heap, const struct heap_list *list, struct table *table)
+struct owner_text {
+	char text[32];
+};
+
+/* "thread 4711", "arena 0", or, of a thread that a fork left behind, "orphan 0" */
+static struct owner_text owner_of(const struct heap *heap, const struct heap_list *list)
 {
-	if (list->kind == LIST_TCACHE)
-		table_printf(table, "thread %d", (int)heap->threads[list->owner].tid);
+	struct owner_text owner;
+
+	if (list->kind != LIST_TCACHE)
+		snprintf(owner.text, sizeof(owner.text), "arena %u", list->owner);
+	else if (list->owner >= heap->thread_count)
+		snprintf(owner.text, sizeof(owner.text), "orphan %zu",
+			 list->owner - heap->thread_count);
 	else
-		table_printf(table, "arena %u", list->owner);
+		snprintf(owner.text, sizeof(owner.text), "thread %d",
+			 (int)heap->threads[list->owner].tid);
+	return owner;
 }
 
 static struct memtool_error *print_lists(const struct heap *heap, const struct heap_list *lists,
@@ -117,7 +128,7 @@ static struct memtool_error *print_lists(const struct heap *heap, const struct h
 	for (const struct heap_list *list = lists; list < lists + count; list++) {
 		table_row(table);
 		table_cell(table, kind_name(list));
-		print_owner(heap, list, table);
+		table_cell(table, owner_of(heap, list).text);
 		table_printf(table, "%u", list->bin);
 		print_sizes(list, table);
 		table_count(table, list->count);
@@ -153,11 +164,9 @@ static struct memtool_error *write_text(const struct reading *reading, const voi
 		return print_lists(heap, heap->lists, heap->list_count, output);
 	for (size_t i = 0; i < heap->list_count; i++) {
 		const struct heap_list *list = &heap->lists[i];
-		bool of_thread = list->kind == LIST_TCACHE;
-		output_printf(output, "%s of %s %d, bin %u, %s chunk%s, %s:\n", kind_name(list),
-			      of_thread ? "thread" : "arena",
-			      of_thread ? (int)heap->threads[list->owner].tid : (int)list->owner,
-			      list->bin, units_count(list->count).text, list->count == 1 ? "" : "s",
+		output_printf(output, "%s of %s, bin %u, %s chunk%s, %s:\n", kind_name(list),
+			      owner_of(heap, list).text, list->bin, units_count(list->count).text,
+			      list->count == 1 ? "" : "s",
 			      units_bytes(list_bytes(heap, list)).text);
 		print_chunks(heap, list, output);
 	}
@@ -171,10 +180,12 @@ static void list_json(const struct heap *heap, const struct heap_list *list, str
 
 	json_object(json, NULL);
 	json_string(json, "kind", kind_name(list));
-	if (list->kind == LIST_TCACHE)
-		json_int(json, "thread", heap->threads[list->owner].tid);
-	else
+	if (list->kind != LIST_TCACHE)
 		json_uint(json, "arena", list->owner);
+	else if (list->owner >= heap->thread_count)
+		json_uint(json, "orphan", list->owner - heap->thread_count);
+	else
+		json_int(json, "thread", heap->threads[list->owner].tid);
 	json_uint(json, "bin", list->bin);
 	if (bounded)
 		json_uint(json, "min_size", min);
@@ -228,12 +239,13 @@ static void csv_if(struct csv *csv, bool applies, uint64_t value)
 
 static void list_csv(const struct heap *heap, const struct heap_list *list, struct csv *csv)
 {
-	bool of_thread = list->kind == LIST_TCACHE;
+	bool of_arena = list->kind != LIST_TCACHE;
+	bool of_thread = !of_arena && list->owner < heap->thread_count;
 	uint64_t min, max;
 	bool bounded = list_sizes(list, &min, &max);
 
 	csv_string(csv, kind_name(list));
-	csv_if(csv, !of_thread, list->owner);
+	csv_if(csv, of_arena, list->owner);
 	csv_if(csv, of_thread, of_thread ? (uint64_t)heap->threads[list->owner].tid : 0);
 	csv_uint(csv, list->bin);
 	csv_if(csv, bounded, min);
@@ -287,7 +299,8 @@ static enum exit_status run(int argc, char **argv)
 		       "all threads, and of each arena the fastbins, the unsorted list, the small "
 		       "and the large bins.\vSIZES are the chunk sizes that go into the bin, "
 		       "COUNTER is what glibc itself counts, where it does. json and jsonl have "
-		       "the addresses of the chunks (headers, not user pointers).",
+		       "the addresses of the chunks (headers, not user pointers). "
+		       "An orphan is the tcache of a thread that a fork did not take along.",
 		.children = common_children,
 	};
 	static const struct answer answer = {

@@ -31,10 +31,13 @@ struct row {
 	uint32_t arena; /* NONE where it does not apply, and so below */
 	uint32_t tid;
 	uint32_t bin;
+	bool orphan; /* of the tcache of a thread that is gone, and has no tid */
 };
 
 static struct row make_row(const struct heap *heap, const struct chunk *chunk)
 {
+	const struct heap_thread *thread =
+		chunk->thread == CHUNK_NO_THREAD ? NULL : &heap->threads[chunk->thread];
 	uint32_t bin;
 
 	return (struct row){
@@ -44,10 +47,9 @@ static struct row make_row(const struct heap *heap, const struct chunk *chunk)
 		.usable = heap_usable_size(heap, chunk),
 		.state = chunk_state_name(chunk->state),
 		.arena = chunk->arena == CHUNK_NO_ARENA ? NONE : chunk->arena,
-		.tid = chunk->thread == CHUNK_NO_THREAD
-			       ? NONE
-			       : (uint32_t)heap->threads[chunk->thread].tid,
+		.tid = !thread || thread->orphan ? NONE : (uint32_t)thread->tid,
 		.bin = heap_chunk_bin(chunk, &bin) ? bin : NONE,
+		.orphan = thread && thread->orphan,
 	};
 }
 
@@ -76,6 +78,8 @@ static char *put_json_row(char *p, const struct row *row)
 		p = put_literal(p, ",\"bin\":");
 		p = put_decimal(p, row->bin);
 	}
+	if (row->orphan)
+		p = put_literal(p, ",\"orphan\":true");
 	*p++ = '}';
 	return p;
 }
@@ -146,7 +150,10 @@ static char *put_text_row(char *p, const struct row *row)
 	memset(p, ' ', 14);
 	p += state_length < 13 ? 14 - state_length : 1;
 	p = put_cell(p, row->arena, 5);
-	p = put_cell(p, row->tid, 7);
+	if (row->orphan)
+		p = align_right(p, put_literal(p, "orphan"), 7);
+	else
+		p = put_cell(p, row->tid, 7);
 	p = put_cell(p, row->bin, 3);
 	p[-1] = '\n';
 	return p;
@@ -303,7 +310,9 @@ static enum exit_status run(int argc, char **argv)
 		       "in K, M or G (powers of 1024). ADDRESS is the chunk's header, USER the "
 		       "pointer that malloc returned, USABLE what malloc_usable_size() says, "
 		       "THREAD "
-		       "the id of the thread whose tcache has the chunk.",
+		       "the id of the thread whose tcache has the chunk; it is an orphan's in a "
+		       "child "
+		       "of fork whose parent had that thread.",
 		.children = common_children,
 	};
 	static const struct answer answer = {

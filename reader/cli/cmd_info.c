@@ -85,6 +85,12 @@ static struct memtool_error *write_text(const struct reading *reading,
 	if (session->inventory_error)
 		output_printf(output, "refused:  %s\n", session->inventory_error->message);
 	output_printf(output, "threads:  %s\n", units_count(heap->thread_count).text);
+	if (session->orphans_unknown)
+		output_printf(output, "orphans:  not looked for: %s\n",
+			      session->orphans_unknown->message);
+	else if (heap->orphan_count)
+		output_printf(output, "orphans:  %s, tcaches of threads that a fork left behind\n",
+			      units_count(heap->orphan_count).text);
 	output_printf(output, "arenas:   %s\n", units_count(heap->arena_count).text);
 	output_printf(output, "chunks:   %s\n", units_count(heap->chunk_count).text);
 	output_text(output, "stopped:  ");
@@ -158,6 +164,10 @@ static void info_json(const struct reading *reading, struct json *json)
 	if (session->layout_note[0])
 		json_string(json, "layout_note", session->layout_note);
 	json_uint(json, "threads", heap->thread_count);
+	if (session->orphans_unknown)
+		json_null(json, "orphans");
+	else
+		json_uint(json, "orphans", heap->orphan_count);
 	json_uint(json, "arenas", heap->arena_count);
 	json_uint(json, "chunks", heap->chunk_count);
 	json_milliseconds(json, "stopped_ms", reading->stopped_ns);

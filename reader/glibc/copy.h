@@ -42,7 +42,7 @@ struct arena_bytes {
 };
 
 struct tcache_bytes {
-	uint32_t thread; /* index into threads[] */
+	uint32_t thread; /* index into threads[], orphans too */
 	uint8_t bytes[GLIBC_TCACHE_STRUCT_MAX];
 };
 
@@ -69,6 +69,8 @@ struct heap_copy {
 	const struct glibc_layout *layout; /* heap->layout */
 	const struct range *anonymous;
 	size_t anonymous_count;
+	const uint64_t *orphans; /* heap_source's */
+	size_t orphan_count;
 	bool live;
 
 	struct heap *heap; /* its arrays are empty until heap_finish() */
@@ -109,6 +111,7 @@ struct memtool_error *copy_layout(struct heap_copy *copy,
 struct memtool_error *copy_params(struct heap_copy *copy); /* arenas.c: mp_ */
 struct memtool_error *copy_arenas(struct heap_copy *copy); /* arenas.c: the ring */
 struct memtool_error *copy_threads(struct heap_copy *copy); /* threads.c: TLS and tcaches */
+struct memtool_error *copy_orphans(struct heap_copy *copy); /* orphans.c: of no thread any more */
 struct memtool_error *copy_segments(struct heap_copy *copy); /* segments.c: where chunks lie */
 struct memtool_error *copy_mmapped(struct heap_copy *copy); /* mmapped.c */
 struct memtool_error *copy_chunks(struct heap_copy *copy); /* walk.c: the pass */
@@ -118,6 +121,16 @@ struct memtool_error *refresh_arena(struct heap_copy *copy, uint32_t index);
 
 /* Likewise, where the segment ends by now. Refreshes its arena, too. */
 struct memtool_error *refresh_segment(struct heap_copy *copy, struct heap_segment *segment);
+
+/* What tag_lists() asks before it believes the tcache of an orphan. */
+bool orphan_is_whole(const struct heap_copy *copy, const struct tcache_bytes *tcache);
+
+/*
+ * Lookups in what was copied; NULL if there is no such chunk. And how many chunks a tcache bin has
+ * by its counter, -1 if that cannot be told. All in tag.c.
+ */
+const struct single_link *find_single_link(const struct heap_copy *copy, uint64_t address);
+int64_t tcache_counter(const struct heap *heap, const uint8_t *tcache, uint32_t bin);
 
 /* The steps of heap_finish(), on the finished arrays of copy->heap. */
 struct memtool_error *tag_lists(struct heap_copy *copy); /* tag.c */

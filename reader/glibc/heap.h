@@ -55,7 +55,7 @@ struct chunk {
 	uint64_t arena : 20; /* index into arenas[]; CHUNK_NO_ARENA for mmapped */
 	uint64_t size_8 : 41; /* size / 8 */
 	uint64_t state : 4; /* enum chunk_state */
-	uint64_t thread : 19; /* index into threads[] whose tcache holds or is it */
+	uint64_t thread : 19; /* index into threads[], orphans too, whose tcache holds or is it */
 };
 
 _Static_assert(sizeof(struct chunk) == 16, "a chunk takes 16 bytes");
@@ -118,7 +118,7 @@ enum list_kind { LIST_TCACHE, LIST_FASTBIN, LIST_UNSORTED, LIST_SMALLBIN, LIST_L
 /* A free list that is not empty, or whose counter says so. */
 struct heap_list {
 	enum list_kind kind;
-	uint32_t owner; /* index into threads[] for LIST_TCACHE, else into arenas[] */
+	uint32_t owner; /* index into threads[], orphans too, for LIST_TCACHE, else into arenas[] */
 	uint32_t
 		bin; /* tcache: entries[bin]; fastbin: fastbinsY[bin]; else bin_at(bin), unsorted 1 */
 	uint32_t first; /* its chunks, from the head on: listed[first .. first + count) */
@@ -156,6 +156,7 @@ struct heap_thread {
 	struct tally tcached;
 	/* tid shares the TLS of an earlier thread (raw clone), which carries the tcache. */
 	bool shares_tls;
+	bool orphan; /* there is no such thread, only what it left; tid is 0 */
 };
 
 /* glibc's books about mmapped chunks, and its parameters. */
@@ -192,6 +193,11 @@ struct heap {
 	size_t segment_count;
 	struct heap_thread *threads;
 	size_t thread_count;
+	/*
+	 * threads[thread_count .. thread_count + orphan_count): the tcaches of threads that a fork
+	 * did not take along. Nobody frees or uses what is in them.
+	 */
+	size_t orphan_count;
 	struct heap_list
 		*lists; /* tcaches by thread, then by arena: fastbins, unsorted, small, large */
 	size_t list_count;

@@ -22,7 +22,8 @@ struct finder {
 	struct heap_copy *copy;
 	struct window window; /* slides over the pages */
 	uint64_t found_bytes;
-	uint64_t *fs_bases; /* of all threads, sorted */
+	uint64_t *fs_bases; /* of all threads and orphans, sorted */
+	size_t fs_base_count;
 	/*
 	 * A chunk that memalign made and mremap moved may be at any page, since the alignment was
 	 * the old mapping's: how many such pages may be looked at, 0 in the first search. Bounded,
@@ -173,19 +174,20 @@ static bool sort_fs_bases(struct finder *finder)
 {
 	const struct heap *heap = finder->copy->heap;
 
-	finder->fs_bases = malloc((heap->thread_count + 1) * sizeof(*finder->fs_bases));
+	finder->fs_base_count = heap->thread_count + heap->orphan_count;
+	finder->fs_bases = malloc((finder->fs_base_count + 1) * sizeof(*finder->fs_bases));
 	if (!finder->fs_bases)
 		return false;
-	for (size_t i = 0; i < heap->thread_count; i++)
+	for (size_t i = 0; i < finder->fs_base_count; i++)
 		finder->fs_bases[i] = heap->threads[i].fs_base;
-	qsort(finder->fs_bases, heap->thread_count, sizeof(*finder->fs_bases), compare_u64);
+	qsort(finder->fs_bases, finder->fs_base_count, sizeof(*finder->fs_bases), compare_u64);
 	return true;
 }
 
 /* Whether a thread's TCB lies in the range: then it is, in part at least, a stack. */
 static bool holds_stack(const struct finder *finder, const struct range *range)
 {
-	size_t low = 0, high = finder->copy->heap->thread_count;
+	size_t low = 0, high = finder->fs_base_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -194,7 +196,7 @@ static bool holds_stack(const struct finder *finder, const struct range *range)
 		else
 			high = middle;
 	}
-	return low < finder->copy->heap->thread_count && finder->fs_bases[low] < range->end;
+	return low < finder->fs_base_count && finder->fs_bases[low] < range->end;
 }
 
 /* Searches all parts, stacks last, from scratch. */

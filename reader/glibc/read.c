@@ -71,6 +71,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	copy->memory = source->memory;
 	copy->anonymous = source->anonymous;
 	copy->anonymous_count = count_addressable(source->anonymous, source->anonymous_count);
+	copy->orphans = source->orphans;
+	copy->orphan_count = source->orphan_count;
 	copy->live = source->live;
 	copy->counted = progress_memory(source->memory, &copy->chunks.count, source->progress,
 					source->progress_context);
@@ -90,6 +92,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	if (!error)
 		error = copy_threads(copy);
 	if (!error)
+		error = copy_orphans(copy);
+	if (!error)
 		error = copy_segments(copy);
 	for (size_t i = 0; !error && i < copy->segments.count; i++)
 		copy->counted.progress.bytes_total += range_size(copy->segments.data[i].range);
@@ -103,6 +107,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	copy->memory = NULL;
 	copy->anonymous = NULL;
 	copy->anonymous_count = 0;
+	copy->orphans = NULL;
+	copy->orphan_count = 0;
 	*ret = no_cleanup_ptr(copy);
 	return NULL;
 }

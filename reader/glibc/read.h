@@ -37,6 +37,12 @@ struct heap_source {
 	const struct range *anonymous;
 	size_t anonymous_count;
 	/*
+	 * Where there may be the TLS of threads that a fork did not take along, by fs_base; each is
+	 * believed only if all of its tcache is what a tcache is.
+	 */
+	const uint64_t *orphans;
+	size_t orphan_count;
+	/*
 	 * The target runs while it is read. What was torn by that is read again, segment by
 	 * segment, a few times; what stays torn is for the audit to tell.
 	 */

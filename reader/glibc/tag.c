@@ -103,7 +103,7 @@ static bool put(struct tagger *tagger, uint64_t index, enum chunk_state state)
 	return index_array_append(&tagger->listed, &element);
 }
 
-static const struct single_link *find_single(const struct heap_copy *copy, uint64_t address)
+const struct single_link *find_single_link(const struct heap_copy *copy, uint64_t address)
 {
 	size_t low = 0, high = copy->single_links.count;
 
@@ -174,7 +174,7 @@ static bool follow_cached(struct tagger *tagger, uint64_t head, uint64_t bias,
 
 	while (next != 0) {
 		uint64_t address = next - bias, index;
-		const struct single_link *link = find_single(tagger->copy, address);
+		const struct single_link *link = find_single_link(tagger->copy, address);
 		const char *wrong = judge_cached(tagger, address, &index);
 
 		if (wrong) {
@@ -193,8 +193,7 @@ static bool follow_cached(struct tagger *tagger, uint64_t head, uint64_t bias,
 	return true;
 }
 
-/* How many chunks the bin has by its counter; -1 if that cannot be told. */
-static int64_t tcache_counter(const struct heap *heap, const uint8_t *tcache, uint32_t bin)
+int64_t tcache_counter(const struct heap *heap, const uint8_t *tcache, uint32_t bin)
 {
 	const struct glibc_layout *layout = &heap->layout;
 	const uint8_t *at = tcache + layout->tcache.counts + bin * layout->tcache.count_size;
@@ -328,17 +327,47 @@ static bool tag_bins(struct tagger *tagger, size_t arena)
 	return true;
 }
 
-static bool tag_all(struct tagger *tagger)
+/* Those from tcaches[first] on. Keeps the orphans whose tcache is whole. */
+static bool tag_orphans(struct tagger *tagger, size_t first)
+{
+	struct heap *heap = tagger->heap;
+
+	heap->orphan_count = 0;
+	for (size_t i = first; i < tagger->copy->tcaches.count; i++) {
+		struct tcache_bytes *tcache = &tagger->copy->tcaches.data[i];
+		size_t index = heap->thread_count + heap->orphan_count;
+		if (!orphan_is_whole(tagger->copy, tcache))
+			continue;
+		heap->threads[index] = heap->threads[tcache->thread];
+		heap->orphan_count++;
+		tcache->thread = (uint32_t)index;
+		tag_tcache_struct(tagger, tcache);
+		if (!tag_tcache(tagger, tcache))
+			return false;
+	}
+	return true;
+}
+
+static bool tag_tcaches(struct tagger *tagger)
 {
 	const struct tcache_bytes_array *tcaches = &tagger->copy->tcaches;
+	size_t threads = 0;
 
 	/* The structs first: no list may hold one. */
-	for (size_t i = 0; i < tcaches->count; i++)
-		tag_tcache_struct(tagger, &tcaches->data[i]);
-	for (size_t i = 0; i < tcaches->count; i++) {
+	while (threads < tcaches->count &&
+	       tcaches->data[threads].thread < tagger->heap->thread_count)
+		tag_tcache_struct(tagger, &tcaches->data[threads++]);
+	for (size_t i = 0; i < threads; i++) {
 		if (!tag_tcache(tagger, &tcaches->data[i]))
 			return false;
 	}
+	return tag_orphans(tagger, threads);
+}
+
+static bool tag_all(struct tagger *tagger)
+{
+	if (!tag_tcaches(tagger))
+		return false;
 	for (size_t i = 0; i < tagger->heap->arena_count; i++) {
 		if (!tag_fastbins(tagger, i) || !tag_bins(tagger, i))
 			return false;

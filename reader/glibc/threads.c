@@ -134,7 +134,8 @@ struct memtool_error *copy_threads(struct heap_copy *copy)
 {
 	struct heap *heap = copy->heap;
 
-	heap->threads = calloc(heap->roots.thread_count + 1, sizeof(*heap->threads));
+	heap->threads =
+		calloc(heap->roots.thread_count + copy->orphan_count + 1, sizeof(*heap->threads));
 	if (!heap->threads)
 		return memtool_error_no_memory;
 	heap->thread_count = heap->roots.thread_count;

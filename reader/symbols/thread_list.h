@@ -4,8 +4,9 @@
  * that, nor asked for its registers.
  *
  * From 2.34 on all stacks in use are in two lists of ld.so's _rtld_global, whose place libc exports
- * for debuggers (the _thread_db_ symbols of nptl_db/structs.def); a thread's struct pthread is
- * where its fs_base points. Threads that raw clone(2) made are in neither list.
+ * for debuggers (the _thread_db_ symbols of nptl_db/structs.def); before, they are variables of
+ * libpthread, which takes that one's symbol table to find. A thread's struct pthread is where its
+ * fs_base points. Threads that raw clone(2) made are in neither list.
  */
 #ifndef SYMBOLS_THREAD_LIST_H
 #define SYMBOLS_THREAD_LIST_H
@@ -28,5 +29,14 @@ DEFINE_ARRAY(listed_threads, struct listed_thread)
  */
 struct memtool_error *libc_list_threads(const struct libc *libc, const struct modules *modules,
 					struct memory *memory, struct listed_threads *ret);
+
+/*
+ * The stacks that glibc keeps for the next threads, with the struct pthread of the last one at the
+ * end of each; its tid is mostly 0. In the child of a fork these are also the stacks of the threads
+ * that it did not take along.
+ */
+struct memtool_error *libc_list_cached_stacks(const struct libc *libc,
+					      const struct modules *modules, struct memory *memory,
+					      struct listed_threads *ret);
 
 #endif

@@ -67,6 +67,7 @@ static struct memtool_error *identify(struct process *process, pid_t *ret_tid)
 	if (stat.flags & PROCFS_FLAG_KTHREAD)
 		return diagnose_kernel_thread(process->pid);
 	process->start_stack = stat.start_stack;
+	process->forked = stat.flags & PROCFS_FLAG_FORKNOEXEC;
 
 	error = procfs_stat(process->pid, &stat);
 	if (error)

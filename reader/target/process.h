@@ -34,6 +34,7 @@ struct process {
 	int mem_fd; /* /proc/PID/mem, of the address space at process_open() */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	uint64_t start_stack; /* field 28: where exec put the stack */
+	bool forked; /* it has not called exec since: its memory was begun by its parent */
 
 	/* Private to this room. */
 	pid_t held; /* one of the threads while all of them are held, else 0 */

@@ -36,8 +36,9 @@ struct procfs_stat {
 	uint64_t start_stack; /* 0 where there is no memory, or we may not know */
 };
 
-/* PF_KTHREAD of the kernel's sched.h. */
-#define PROCFS_FLAG_KTHREAD UINT32_C(0x00200000)
+/* PF_KTHREAD and PF_FORKNOEXEC of the kernel's sched.h. */
+#define PROCFS_FLAG_KTHREAD    UINT32_C(0x00200000)
+#define PROCFS_FLAG_FORKNOEXEC UINT32_C(0x00000040)
 
 /* False if text is not one line of that kind. */
 bool procfs_stat_parse(const char *text, struct procfs_stat *ret);

@@ -91,6 +91,8 @@ struct heap_builder {
 	struct builder_thread threads[BUILDER_THREADS];
 	struct root_thread root_threads[BUILDER_THREADS];
 	uint32_t thread_count;
+	uint64_t orphans[BUILDER_THREADS]; /* fs_bases of the threads behind those */
+	uint32_t orphan_count;
 	struct malloc_roots roots;
 
 	bool live; /* it is to be read as if it ran meanwhile */
@@ -170,6 +172,8 @@ struct builder_thread *builder_thread(struct heap_builder *b, pid_t tid,
 uint64_t builder_tcache_struct(struct builder_thread *thread, struct builder_arena *arena);
 /* The same in a chunk that is there already. */
 void builder_tcache_struct_at(struct builder_thread *thread, uint64_t chunk);
+/* The child of a fork that the first thread called: the others are orphans now. */
+void builder_fork(struct heap_builder *b);
 uint64_t builder_tcache_slot(const struct builder_thread *thread);
 uint64_t builder_tcache_entry(const struct builder_thread *thread, uint32_t bin);
 /* Adds delta to the number of chunks that the counter of bin tells. */

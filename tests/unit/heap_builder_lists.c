@@ -161,6 +161,15 @@ struct builder_thread *builder_thread(struct heap_builder *b, pid_t tid,
 	return thread;
 }
 
+void builder_fork(struct heap_builder *b)
+{
+	b->orphan_count = b->thread_count - 1;
+	for (uint32_t i = 0; i < b->orphan_count; i++)
+		b->orphans[i] = b->threads[i + 1].fs_base;
+	b->thread_count = 1;
+	b->roots.thread_count = 1;
+}
+
 uint64_t builder_tcache_struct(struct builder_thread *thread, struct builder_arena *arena)
 {
 	uint64_t size = align_up(thread->builder->layout->tcache.size + 8u, 16);

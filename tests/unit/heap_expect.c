@@ -64,6 +64,8 @@ struct memtool_error *builder_try_read(struct heap_builder *b)
 		.anonymous = anonymous,
 		.anonymous_count = merge_anonymous(b, anonymous),
 		.live = b->live,
+		.orphans = b->orphans,
+		.orphan_count = b->orphan_count,
 	};
 	struct heap_copy *copy = NULL;
 
@@ -224,7 +226,13 @@ static void assert_threads(const struct heap_builder *b)
 		assert_int_equal(thread->tid, b->root_threads[i].tid);
 		assert_int_equal(thread->fs_base, b->threads[i].fs_base);
 		assert_int_equal(thread->tcache, b->threads[i].tcache);
-		assert_false(thread->shares_tls);
+		assert_false(thread->shares_tls || thread->orphan);
+	}
+	assert_int_equal(b->heap->orphan_count, b->orphan_count);
+	for (uint32_t i = b->thread_count; i < b->thread_count + b->orphan_count; i++) {
+		assert_true(b->heap->threads[i].orphan);
+		assert_int_equal(b->heap->threads[i].tid, 0);
+		assert_int_equal(b->heap->threads[i].tcache, b->threads[i].tcache);
 	}
 }
 
