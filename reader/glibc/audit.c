@@ -109,7 +109,7 @@ bool audit_same_doubts(const struct audit *a, const struct audit *b)
 		if (!x || !y)
 			return x == y;
 	} while (x->kind == y->kind && x->address == y->address && x->expected == y->expected &&
-		 x->found == y->found);
+		 x->found == y->found && strcmp(x->message, y->message) == 0);
 	return false;
 }
 
