@@ -7,13 +7,22 @@
 #define RELA_MAX (UINT64_C(64) << 20)
 
 struct tags {
-	uint64_t strtab, soname, rela, rela_size;
+	uint64_t symtab, strtab, gnu_hash, hash, soname, rela, rela_size;
 	bool has_soname;
 };
 
 static void take_tag(const Elf64_Dyn *entry, struct tags *tags, struct dynamic *dynamic)
 {
 	switch (entry->d_tag) {
+	case DT_SYMTAB:
+		tags->symtab = entry->d_un.d_ptr;
+		break;
+	case DT_GNU_HASH:
+		tags->gnu_hash = entry->d_un.d_ptr;
+		break;
+	case DT_HASH:
+		tags->hash = entry->d_un.d_ptr;
+		break;
 	case DT_STRTAB:
 		tags->strtab = entry->d_un.d_ptr;
 		break;
@@ -60,9 +69,11 @@ static struct memtool_error *read_tags(const struct module *module, struct memor
 	return NULL;
 }
 
-/* A pointer from the section as a runtime address; 0 if it points out of the module. */
+/* A pointer from the section as a runtime address; 0 if it is none, or points out of the module. */
 static uint64_t runtime_address(const struct module *module, uint64_t pointer, uint64_t length)
 {
+	if (pointer == 0)
+		return 0;
 	if (range_covers(module->range, pointer, length))
 		return pointer;
 	if (range_covers(module->range, module->bias + pointer, length))
@@ -99,7 +110,11 @@ struct memtool_error *dynamic_read(const struct module *module, struct memory *m
 		return error;
 
 	uint64_t rela = runtime_address(module, tags.rela, tags.rela_size);
-	if (rela && tags.rela && tags.rela_size <= RELA_MAX)
+	dynamic.symtab = runtime_address(module, tags.symtab, 1);
+	dynamic.strtab = runtime_address(module, tags.strtab, 1);
+	dynamic.gnu_hash = runtime_address(module, tags.gnu_hash, 1);
+	dynamic.hash = runtime_address(module, tags.hash, 1);
+	if (rela && tags.rela_size <= RELA_MAX)
 		dynamic.rela = (struct range){ rela, rela + tags.rela_size };
 	*ret = dynamic;
 	return NULL;

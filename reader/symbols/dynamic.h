@@ -17,6 +17,8 @@
 struct dynamic {
 	char soname[SONAME_MAX]; /* "" if it has none, or a longer one */
 	struct range rela; /* DT_RELA, as runtime addresses; may be empty */
+	/* DT_SYMTAB, DT_STRTAB, DT_GNU_HASH and DT_HASH, as runtime addresses; 0: not there. */
+	uint64_t symtab, strtab, gnu_hash, hash;
 	bool executable; /* there is a DT_DEBUG: linkers put it into executables only */
 	uint64_t debug; /* its value, the address of struct r_debug; 0 until ld.so has run */
 };

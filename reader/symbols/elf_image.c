@@ -151,8 +151,27 @@ static bool find_range(struct image *image)
 	return image->range.end > image->range.start;
 }
 
-/* The build-id among the notes in [data, data + size) (elf(5), "Notes"). */
-static void find_build_id(const uint8_t *data, size_t size, size_t align, struct module *ret)
+/* Go's linker: its name with a NUL and the type of its build id (cmd/internal/buildid). */
+#define GO_NOTE        "Go"
+#define NT_GO_BUILD_ID 4
+
+static void take_note(const Elf64_Nhdr *note, const uint8_t *name, const uint8_t *desc,
+		      struct module *ret)
+{
+	if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == sizeof(ELF_NOTE_GNU) &&
+	    memcmp(name, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) == 0 &&
+	    note->n_descsz <= BUILD_ID_MAX && !ret->build_id_size) {
+		memcpy(ret->build_id, desc, note->n_descsz);
+		ret->build_id_size = note->n_descsz;
+	}
+	/* The name is padded to 4 bytes, which Go counts. */
+	if (note->n_type == NT_GO_BUILD_ID && note->n_namesz == sizeof(GO_NOTE) + 1 &&
+	    memcmp(name, GO_NOTE, sizeof(GO_NOTE)) == 0)
+		ret->go = true;
+}
+
+/* What the notes in [data, data + size) tell (elf(5), "Notes"). */
+static void take_notes(const uint8_t *data, size_t size, size_t align, struct module *ret)
 {
 	size_t at = 0;
 
@@ -165,13 +184,7 @@ static void find_build_id(const uint8_t *data, size_t size, size_t align, struct
 		uint64_t next = align_up(desc + note.n_descsz, align);
 		if (desc + note.n_descsz > size)
 			return;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof(ELF_NOTE_GNU) &&
-		    memcmp(data + at, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) == 0 &&
-		    note.n_descsz <= BUILD_ID_MAX) {
-			memcpy(ret->build_id, data + desc, note.n_descsz);
-			ret->build_id_size = note.n_descsz;
-			return;
-		}
+		take_note(&note, data + at, data + desc, ret);
 		if (next > size)
 			return;
 		at = next;
@@ -186,11 +199,11 @@ static struct memtool_error *read_notes(struct image *image, const Elf64_Phdr *p
 	uint8_t notes[PAGE];
 	bool done;
 
-	if (ret->build_id_size || size == 0 || !range_covers(image->range, address, size))
+	if (size == 0 || !range_covers(image->range, address, size))
 		return NULL;
 	struct memtool_error *error = image_read(image, address, notes, size, &done);
 	if (!error && done)
-		find_build_id(notes, size, phdr->p_align == 8 ? 8 : 4, ret);
+		take_notes(notes, size, phdr->p_align == 8 ? 8 : 4, ret);
 	return error;
 }
 

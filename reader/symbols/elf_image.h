@@ -18,7 +18,7 @@
 
 /*
  * If a loaded 64-bit x86-64 image begins at maps->data[first], sets *ret_found and fills in range,
- * bias, build_id, interpreted, dynamic and tls_* of *ret. A file that is mapped as mere data is
+ * bias, build_id, go, interpreted, dynamic and tls_* of *ret. A file that is mapped as mere data is
  * none, nor is what cannot be read. One read of a page, where headers and notes lie in it. Fails
  * only when nothing can be read any more.
  */

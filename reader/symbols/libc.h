@@ -11,6 +11,7 @@
 
 #include "common/glibc_layout.h"
 #include "glibc/roots.h"
+#include "support/array.h"
 #include "support/error.h"
 #include "symbols/module.h"
 #include "target/memory.h"
@@ -32,6 +33,15 @@ struct libc {
  * Go program).
  */
 struct memtool_error *libc_find(struct modules *modules, struct memory *memory, struct libc *ret);
+
+DEFINE_ARRAY(libc_array, struct libc)
+
+/*
+ * Appends the glibcs among modules that the program itself does not use: those in namespaces that
+ * dlmopen(3) made, by address. libc is what libc_find() found.
+ */
+struct memtool_error *libc_find_others(struct modules *modules, struct memory *memory,
+				       const struct libc *libc, struct libc_array *ret);
 
 /*
  * Fills in main_arena, mp, tcache and thread_arena of *ret, and the sizes in libc->traits; the

@@ -5,6 +5,7 @@
 #include "symbols/libc.h"
 
 #include "support/array.h"
+#include "symbols/allocator.h"
 #include "symbols/dynamic.h"
 #include "symbols/libc_structure.h"
 #include "symbols/libc_version.h"
@@ -108,9 +109,11 @@ static bool has_main_arena(struct module *program, bool *ret_symtab)
 	return query.rank != SYMBOL_NOT_FOUND;
 }
 
-static struct memtool_error *not_static_glibc(struct module *program, bool symtab)
+static struct memtool_error *not_static_glibc(struct module *program, struct memory *memory,
+					      bool symtab)
 {
 	const struct elf_file *file = module_file(program);
+	const struct allocator *allocator;
 	const char *why = "a static program without symbols, in which glibc's malloc is not "
 			  "recognised";
 
@@ -122,6 +125,14 @@ static struct memtool_error *not_static_glibc(struct module *program, bool symta
 		why = "a Go program: it has no C heap";
 	else if (symtab)
 		why = "a static program with another malloc than glibc's: it has no main_arena";
+	struct memtool_error *error = allocator_recognise(program, memory, &allocator);
+	if (error)
+		return error;
+	if (allocator)
+		return memtool_error_create(MEMTOOL_ERROR_NOT_GLIBC,
+					    "%s is a static program that uses %s, not glibc's "
+					    "malloc: %s",
+					    program->name, allocator->name, allocator->remedy);
 	return memtool_error_create(MEMTOOL_ERROR_NOT_GLIBC, "%s is %s", program->name, why);
 }
 
@@ -167,7 +178,7 @@ static struct memtool_error *find_module(struct modules *modules, struct memory 
 		}
 		/* musl is its own ld.so, and can be what the kernel started. */
 		return foreign_libc(modules) ? not_glibc(modules)
-					     : not_static_glibc(program, symtab);
+					     : not_static_glibc(program, memory, symtab);
 	}
 	error = find_by_soname(modules, memory, &libcs);
 	if (error)
@@ -177,6 +188,17 @@ static struct memtool_error *find_module(struct modules *modules, struct memory 
 	return choose_libc(modules, memory, &libcs, ret);
 }
 
+static struct memtool_error *take_version(const struct modules *modules, struct memory *memory,
+					  struct libc *libc)
+{
+	struct memtool_error *error =
+		libc_version_read(libc->module, modules->maps, memory, libc->version);
+
+	if (!error)
+		libc->traits.version = glibc_version_parse(libc->version, strlen(libc->version));
+	return error;
+}
+
 struct memtool_error *libc_find(struct modules *modules, struct memory *memory, struct libc *ret)
 {
 	struct libc libc = { 0 };
@@ -184,10 +206,27 @@ struct memtool_error *libc_find(struct modules *modules, struct memory *memory, 
 
 	/* A static program has no version text, and may be large: do not look. */
 	if (!error && !libc.module->executable)
-		error = libc_version_read(libc.module, modules->maps, memory, libc.version);
+		error = take_version(modules, memory, &libc);
 	if (error)
 		return error;
-	libc.traits.version = glibc_version_parse(libc.version, strlen(libc.version));
 	*ret = libc;
 	return NULL;
+}
+
+struct memtool_error *libc_find_others(struct modules *modules, struct memory *memory,
+				       const struct libc *libc, struct libc_array *ret)
+{
+	_cleanup_(module_list_deinit) struct module_list list = { 0 };
+	struct memtool_error *error = find_by_soname(modules, memory, &list);
+
+	for (size_t i = 0; i < list.count && !error; i++) {
+		struct libc other = { .module = list.data[i] };
+
+		if (other.module == libc->module)
+			continue;
+		error = take_version(modules, memory, &other);
+		if (!error && !libc_array_append(ret, &other))
+			error = memtool_error_no_memory;
+	}
+	return error;
 }

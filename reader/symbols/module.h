@@ -38,6 +38,7 @@ struct module {
 	bool executable; /* the program itself */
 	bool linker; /* the dynamic linker that the program was started by */
 	bool interpreted; /* it has PT_INTERP */
+	bool go; /* linked by Go: it has a Go runtime, whose heap is its own */
 	bool deleted; /* its file was unlinked or replaced */
 	uint8_t build_id[BUILD_ID_MAX];
 	size_t build_id_size; /* 0: it has none */

@@ -5,6 +5,7 @@
  * Link: tests/unit/test_elf_image.c, the reader, cmocka. Needs nothing at run time.
  */
 #include "symbols/dynamic.h"
+#include "symbols/dynamic_symbol.h"
 #include "symbols/elf_image.h"
 #include "symbols/libc.h"
 #include "symbols/libc_version.h"
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <gnu/libc-version.h>
 #include <stdlib.h>
@@ -242,12 +244,69 @@ static void test_relocations_contradict(void **state)
 	}
 }
 
+static bool find_function(const struct dynamic *dynamic, const char *name,
+			  struct dynamic_symbol *ret)
+{
+	bool found = true;
+
+	no_error(dynamic_find_function(&image.module, &image.memory.memory, dynamic, name, &found,
+				       ret));
+	return found;
+}
+
+/* By either kind of hash, and what this process's ld.so has bound it to. */
+static void test_functions(void **state)
+{
+	static const char *const names[] = { "malloc", "free", "gnu_get_libc_version", "strlen" };
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	struct dynamic_symbol symbol, malloc_symbol = { 0 };
+	struct dynamic dynamic;
+	uint64_t bound = 0;
+	bool found;
+
+	(void)state;
+	assert_non_null(libc);
+	no_error(dynamic_read(&image.module, &image.memory.memory, &dynamic));
+	assert_int_not_equal(dynamic.gnu_hash, 0);
+	for (int kind = 0; kind < 2; kind++) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			assert_true(find_function(&dynamic, names[i], &symbol));
+			/* strlen is chosen at run time: its symbol is that of the function that does so. */
+			if (strcmp(names[i], "strlen") != 0)
+				assert_int_equal(symbol.address, (uintptr_t)dlsym(libc, names[i]));
+			if (i == 0)
+				malloc_symbol = symbol;
+		}
+		assert_false(find_function(&dynamic, "no_such_function", &symbol));
+		assert_false(find_function(&dynamic, "", &symbol));
+		/* Data are no function. */
+		assert_false(find_function(&dynamic, "environ", &symbol));
+		dynamic.gnu_hash = 0;
+		if (dynamic.hash == 0)
+			break;
+	}
+	dynamic.hash = 0;
+	assert_false(find_function(&dynamic, "malloc", &symbol));
+
+	no_error(dynamic_bound_to(&image.module, &image.memory.memory, &dynamic,
+				  malloc_symbol.index, &found, &bound));
+	assert_true(found);
+	assert_int_equal(bound, (uintptr_t)dlsym(RTLD_DEFAULT, "malloc"));
+	no_error(dynamic_bound_to(&image.module, &image.memory.memory, &dynamic, UINT32_MAX, &found,
+				  &bound));
+	assert_false(found);
+	dlclose(libc);
+}
+
 /* Whatever is read out of it, it stays within what is mapped. */
 static void read_all(void)
 {
 	struct module module;
 	struct dynamic dynamic;
 	uint64_t offset;
+
+	struct dynamic_symbol symbol = { 0 };
+	bool found;
 
 	if (!read_image(&module))
 		return;
@@ -261,6 +320,10 @@ static void read_all(void)
 	assert_true(range_covers(module.range, dynamic.rela.start, range_size(dynamic.rela)) ||
 		    range_size(dynamic.rela) == 0);
 	assert_non_null(memchr(dynamic.soname, '\0', sizeof(dynamic.soname)));
+	no_error(dynamic_find_function(&module, &image.memory.memory, &dynamic, "malloc", &found,
+				       &symbol));
+	no_error(dynamic_bound_to(&module, &image.memory.memory, &dynamic, symbol.index, &found,
+				  &offset));
 	struct memtool_error *error = module_tls_offset(&module, &image.memory.memory, &offset);
 	if (!error)
 		assert_true(offset >= module.tls_size);
@@ -295,6 +358,35 @@ static void test_any_byte(void **state)
 	if (range_size(dynamic.rela) > 4096)
 		dynamic.rela.end = dynamic.rela.start + 4096;
 	change_bytes(dynamic.rela.start, range_size(dynamic.rela));
+	/* Sizes, the filter, and the symbol that is looked for. */
+	struct dynamic_symbol symbol;
+	assert_true(find_function(&dynamic, "malloc", &symbol));
+	change_bytes(dynamic.gnu_hash, 64);
+	change_bytes(dynamic.symtab + symbol.index * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
+}
+
+/* Chains that have no end: all hashes are that of the name, and no name is. */
+static void test_endless_chain(void **state)
+{
+	struct dynamic_symbol symbol;
+	struct dynamic dynamic;
+	const uint32_t hash = 0x0d39ad3c; /* of "malloc" (DT_GNU_HASH), last bit clear */
+
+	(void)state;
+	no_error(dynamic_read(&image.module, &image.memory.memory, &dynamic));
+	uint32_t *table = (uint32_t *)(void *)copy_of(dynamic.gnu_hash, 16);
+	const size_t words = 4 + 2 * table[2] + table[0] + 4096;
+	uint32_t *good = malloc(4 * words);
+	assert_non_null(good);
+	memcpy(good, table, 4 * words);
+	for (size_t i = 4; i < 4 + 2 * (size_t)table[2]; i++)
+		table[i] = UINT32_MAX;
+	for (size_t i = 4 + 2 * (size_t)table[2]; i < words; i++)
+		table[i] = i < 4 + 2 * (size_t)table[2] + table[0] ? table[1] : hash;
+	dynamic.strtab = image.module.range.start;
+	assert_false(find_function(&dynamic, "malloc", &symbol));
+	memcpy(table, good, 4 * words);
+	free(good);
 }
 
 /* Cut off at each place: what is not there cannot be read, and that is all. */
@@ -316,7 +408,9 @@ int main(void)
 		cmocka_unit_test(test_no_image),
 		cmocka_unit_test(test_segments_elsewhere),
 		cmocka_unit_test(test_relocations_contradict),
+		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_any_byte),
+		cmocka_unit_test(test_endless_chain),
 		cmocka_unit_test(test_cut_off),
 	};
 
