@@ -10,6 +10,30 @@
 
 /* As many as heap_has_locked_arena() looks at: 8 for each of 512 processors. */
 #define LOCKED_ARENAS_MAX 4096
+static struct memtool_error *add_other_books(struct heap_copy *copy)
+{
+	struct heap_params *params = &copy->heap->params;
+
+	for (size_t i = 0; i < copy->other_books_count; i++) {
+		const struct other_books *other = &copy->other_books[i];
+		uint64_t bytes = 0;
+		uint32_t count = 0;
+		bool ok;
+
+		struct memtool_error *error = copy_bytes(copy, other->mp + other->n_mmaps, &count,
+							 sizeof(count), "mp_", &ok);
+		if (!error && ok)
+			error = copy_bytes(copy, other->mp + other->mmapped_mem, &bytes,
+					   sizeof(bytes), "mp_", &ok);
+		if (error)
+			return error;
+		if (ok) {
+			params->n_mmaps += count;
+			params->mmapped_mem += bytes;
+		}
+	}
+	return NULL;
+}
 
 struct memtool_error *copy_params(struct heap_copy *copy)
 {
@@ -39,7 +63,7 @@ struct memtool_error *copy_params(struct heap_copy *copy)
 	if (layout->heap_max_follows_hugetlb &&
 	    (params->hp_pagesize == UINT64_C(2) << 20 || params->hp_pagesize == UINT64_C(1) << 30))
 		params->heap_max = 4 * params->hp_pagesize;
-	return NULL;
+	return add_other_books(copy);
 }
 
 /* Fills in what the raw malloc_state says of the arena at its address. */

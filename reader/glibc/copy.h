@@ -71,6 +71,8 @@ struct heap_copy {
 	size_t anonymous_count;
 	const uint64_t *orphans; /* heap_source's */
 	size_t orphan_count;
+	const struct other_books *other_books;
+	size_t other_books_count;
 	bool live;
 
 	struct heap *heap; /* its arrays are empty until heap_finish() */

@@ -159,7 +159,10 @@ struct heap_thread {
 	bool orphan; /* there is no such thread, only what it left; tid is 0 */
 };
 
-/* glibc's books about mmapped chunks, and its parameters. */
+/*
+ * glibc's books about mmapped chunks, and its parameters. The former are sums where the process has
+ * more than one malloc of glibc's (struct other_books).
+ */
 struct heap_params {
 	uint64_t n_mmaps;
 	uint64_t mmapped_mem;

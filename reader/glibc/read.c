@@ -73,6 +73,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	copy->anonymous_count = count_addressable(source->anonymous, source->anonymous_count);
 	copy->orphans = source->orphans;
 	copy->orphan_count = source->orphan_count;
+	copy->other_books = source->other_books;
+	copy->other_books_count = source->other_books_count;
 	copy->live = source->live;
 	copy->counted = progress_memory(source->memory, &copy->chunks.count, source->progress,
 					source->progress_context);
@@ -109,6 +111,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	copy->anonymous_count = 0;
 	copy->orphans = NULL;
 	copy->orphan_count = 0;
+	copy->other_books = NULL;
+	copy->other_books_count = 0;
 	*ret = no_cleanup_ptr(copy);
 	return NULL;
 }

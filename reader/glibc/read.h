@@ -21,6 +21,16 @@
 
 struct heap_copy;
 
+/*
+ * The mp_ of another malloc of glibc's in the same process. An mmapped chunk does not show whose it
+ * is, so those of all are found and counted, or, stopping at one mp_'s number, the wrong ones were.
+ */
+struct other_books {
+	uint64_t mp;
+	uint16_t n_mmaps; /* offsets in it */
+	uint16_t mmapped_mem;
+};
+
 struct heap_source {
 	struct memory *memory;
 	const struct glibc_layout *layout;
@@ -36,6 +46,8 @@ struct heap_source {
 	 */
 	const struct range *anonymous;
 	size_t anonymous_count;
+	const struct other_books *other_books;
+	size_t other_books_count;
 	/*
 	 * Where there may be the TLS of threads that a fork did not take along, by fs_base; each is
 	 * believed only if all of its tcache is what a tcache is.
