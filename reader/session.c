@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session.h"
 
+#include "session_glibcs.h"
 #include "session_layout.h"
+#include "session_malloc.h"
 #include "session_roots.h"
 
 #include <stdlib.h>
@@ -28,6 +30,22 @@ static void name_libc(struct session *session)
 	}
 }
 
+/* The roots, and whose malloc it is: that is the better answer where the roots cannot be had. */
+static struct memtool_error *find_roots(struct session *session)
+{
+	struct memtool_error *failure = session_find_roots(session);
+
+	if (failure && !session->libc.module)
+		return failure;
+	struct memtool_error *error = session_find_malloc(session);
+	if (!error && failure && session->malloc.other)
+		error = session_refuse_malloc(session, "cannot be read");
+	if (!error)
+		return failure;
+	memtool_error_destroy(failure);
+	return error;
+}
+
 struct memtool_error *session_attach(pid_t pid, const struct session_options *options,
 				     struct session **ret)
 {
@@ -49,9 +67,11 @@ struct memtool_error *session_locate(struct session *session)
 {
 	if (session->located)
 		return NULL;
-	struct memtool_error *error = session_find_roots(session);
+	struct memtool_error *error = find_roots(session);
 	if (!error)
 		error = session_find_layout(session);
+	if (!error)
+		error = session_choose_glibc(session);
 	if (error)
 		return error;
 	name_libc(session);
@@ -76,12 +96,7 @@ struct memtool_error *session_open(pid_t pid, const struct session_options *opti
 /* All that was found out, but for the process. */
 static void forget(struct session *session)
 {
-	if (session->inventory)
-		inventory_deinit(session->inventory);
-	free(session->inventory);
-	session->inventory = NULL;
-	memtool_error_destroy(session->inventory_error);
-	session->inventory_error = NULL;
+	session_forget_inventory(session);
 	memtool_error_destroy(session->orphans_unknown);
 	session->orphans_unknown = NULL;
 	modules_destroy(session->modules);
@@ -91,6 +106,8 @@ static void forget(struct session *session)
 	session->libc_name = NULL;
 	session->roots = (struct malloc_roots){ 0 };
 	session->other_count = 0;
+	session->malloc = (struct malloc_provider){ 0 };
+	session_forget_glibcs(session);
 	session->located = false;
 }
 

@@ -16,6 +16,7 @@
 #include "support/error.h"
 #include "symbols/libc.h"
 #include "symbols/malloc_code.h"
+#include "symbols/malloc_provider.h"
 #include "target/maps.h"
 #include "target/process.h"
 
@@ -29,6 +30,8 @@ const char *layout_source_name(enum layout_source source);
 struct session_options {
 	enum root_source source; /* ROOT_UNKNOWN: the best there is */
 	enum layout_source layout;
+	/* Which of session->glibcs, counted from 1; 0: the one that serves the program. */
+	unsigned int libc;
 	/* Reads while the target runs: no thread is stopped, and nothing is asked of ptrace. */
 	bool no_stop;
 	/* If not NULL: holds the target already, and goes on to when the heap has been read. */
@@ -37,6 +40,18 @@ struct session_options {
 	memtool_progress_fn progress;
 	void *progress_context;
 };
+
+/* One malloc of glibc's: the program's libc, one that dlmopen(3) loaded, or libc_malloc_debug. */
+struct session_glibc {
+	struct libc libc; /* its module is NULL where the page alone has told all */
+	struct malloc_roots roots; /* without threads */
+	struct glibc_layout layout;
+	bool in_use; /* memory was taken from it, as of session_open() */
+	struct memtool_error
+		*error; /* why it cannot be shown, and nothing but libc is known; or NULL */
+};
+
+DEFINE_ARRAY(session_glibcs, struct session_glibc)
 
 struct session {
 	struct process *process;
@@ -55,7 +70,11 @@ struct session {
 	/* The file that main_arena is in: its path as the target sees it, and whether it is gone. */
 	const char *libc_name;
 	bool libc_deleted;
-	struct malloc_roots roots; /* without threads */
+	struct malloc_roots roots; /* without threads; of the glibc that is shown, as is layout */
+	/* By far most processes have one, the program's, which is first; shown is an index. */
+	struct session_glibcs glibcs;
+	size_t shown;
+	struct malloc_provider malloc; /* its module is NULL also where it is not told */
 	/* The one to begin with: the heap's own is the one that memory showed. */
 	struct glibc_layout layout;
 	enum layout_source layout_source; /* not LAYOUT_AUTO: where layout came from */
@@ -77,7 +96,11 @@ struct session {
 struct memtool_error *session_attach(pid_t pid, const struct session_options *options,
 				     struct session **ret);
 
-/* Finds glibc's malloc in it: roots and layout. Does nothing if that was done already. */
+/*
+ * Finds glibc's malloc in it: roots and layout. Does nothing if that was done already. Where another
+ * malloc serves, it fails with MEMTOOL_ERROR_NOT_GLIBC, naming that, unless glibc's heap is in use
+ * beside it: session->malloc tells then.
+ */
 struct memtool_error *session_locate(struct session *session);
 
 /* Both. */

@@ -3,6 +3,7 @@
  * Reading the heap of a session's target, stopped or running.
  */
 #include "glibc/read.h"
+#include "session_glibcs.h"
 #include "session_layout.h"
 #include "session_orphans.h"
 #include "session_roots.h"
@@ -59,6 +60,7 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 {
 	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
 	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
+	_cleanup_(other_books_array_deinit) struct other_books_array others = { 0 };
 	_cleanup_(maps_deinit) struct maps maps = { 0 };
 	_cleanup_(cleanup_heap_copy) struct heap_copy *copy = NULL;
 	struct malloc_roots roots = session->roots;
@@ -71,6 +73,8 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 		error = maps_read(session->process->pid, &maps);
 	if (!error)
 		error = list_anonymous(&maps, &anonymous);
+	if (!error)
+		error = session_other_books(session, &others);
 	if (error)
 		return error;
 
@@ -87,6 +91,8 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 		.anonymous_count = anonymous.count,
 		.orphans = orphans->data,
 		.orphan_count = orphans->count,
+		.other_books = others.data,
+		.other_books_count = others.count,
 		.live = !stop,
 		.progress = session->options.progress,
 		.progress_context = session->options.progress_context,

@@ -13,10 +13,23 @@ struct memtool_error *session_read_inventory(struct session *session, struct inv
 	return process_inventory(session->process, &session->maps, ret);
 }
 
+void session_forget_inventory(struct session *session)
+{
+	if (session->inventory)
+		inventory_deinit(session->inventory);
+	free(session->inventory);
+	session->inventory = NULL;
+	memtool_error_destroy(session->inventory_error);
+	session->inventory_error = NULL;
+}
+
 /* A missing page is no failure, and one that is refused only costs what it would have told. */
 static struct memtool_error *load_inventory(struct session *session)
 {
 	struct inventory inventory;
+
+	/* It may be there of an attempt that failed for another reason. */
+	session_forget_inventory(session);
 	struct memtool_error *error = session_read_inventory(session, &inventory);
 
 	if (!error) {
@@ -131,12 +144,6 @@ static struct memtool_error *take_structure(struct session *session)
 	return error;
 }
 
-/* Whether nothing can be had of the target any more, by whatever way. */
-static bool is_final(const struct memtool_error *error)
-{
-	return error->code == MEMTOOL_ERROR_NO_MEMORY || error->code == MEMTOOL_ERROR_NO_PROCESS;
-}
-
 /* Says why no source gave main_arena and mp_, and what would make each do so. */
 static struct memtool_error *no_source(const struct memtool_error *symbols,
 				       const struct memtool_error *structure)
@@ -162,11 +169,11 @@ static struct memtool_error *take_rest(struct session *session)
 	_cleanup_error_ struct memtool_error *symbols = take_symbols(session);
 	if (!symbols)
 		return NULL;
-	if (!is_final(symbols) && symbols->code != MEMTOOL_ERROR_NOT_GLIBC)
+	if (session_is_tolerable(symbols) && symbols->code != MEMTOOL_ERROR_NOT_GLIBC)
 		structure = take_structure(session);
-	if (is_final(symbols))
+	if (!session_is_tolerable(symbols))
 		return no_cleanup_ptr(symbols);
-	if (structure && is_final(structure))
+	if (structure && !session_is_tolerable(structure))
 		return no_cleanup_ptr(structure);
 	if (roots->main_arena.source != ROOT_UNKNOWN && roots->mp.source != ROOT_UNKNOWN)
 		return NULL;

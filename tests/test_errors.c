@@ -379,6 +379,8 @@ static void test_usage(void **state)
 		{ "chunks", "--limit=many", "1" },
 		{ "heap", "--source=rumour", "1" },
 		{ "heap", "--layout=none", "1" },
+		{ "heap", "--libc=0", "1" },
+		{ "heap", "--libc=two", "1" },
 	};
 
 	(void)state;

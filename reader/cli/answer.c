@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/answer.h"
 
+#include "cli/malloc_text.h"
 #include "cli/message.h"
 
 static void note_audit(const struct audit *audit)
@@ -30,8 +31,10 @@ static struct memtool_error *give(const struct answer *answer,
 		error = answer->check(reading, settings);
 	if (error)
 		return error;
-	if (!settings->quiet && !(answer->tells_audit & 1u << settings->format))
+	if (!settings->quiet && !(answer->tells_audit & 1u << settings->format)) {
+		malloc_note(reading->session);
 		note_audit(&reading->heap->audit);
+	}
 
 	/* Only now, so that a file stays as it was when there is nothing to write to it. */
 	_cleanup_output_ struct output *output = NULL;

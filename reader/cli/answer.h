@@ -19,7 +19,10 @@ struct answer {
 	/* Whether the settings fit the process; NULL where any do. */
 	struct memtool_error *(*check)(const struct reading *reading, const void *settings);
 	answer_writer *writers[FORMATS];
-	/* Bit 1 << format: the answer itself tells of the audit; otherwise a note on stderr does. */
+	/*
+	 * Bit 1 << format: the answer itself tells of the audit, and of a malloc that is not
+	 * glibc's; otherwise a note on stderr does.
+	 */
 	unsigned int tells_audit;
 };
 

@@ -9,6 +9,7 @@
 #include "cli/heap_stats.h"
 #include "cli/heap_text.h"
 #include "cli/json.h"
+#include "cli/malloc_text.h"
 #include "cli/tally.h"
 
 #include <unistd.h>
@@ -114,6 +115,8 @@ static struct memtool_error *write_json(const struct reading *reading,
 	json_int(&json, "pid", reading->session->process->pid);
 	json_string(&json, "command", reading->command);
 	json_string(&json, "glibc", reading->session->libc.version);
+	malloc_json(&json, "malloc", reading->session);
+	glibcs_json(&json, "glibcs", reading->session);
 	json_milliseconds(&json, "stopped_ms", reading->stopped_ns);
 	totals_json(heap, &stats, &json);
 	json_array(&json, "arenas");

@@ -7,6 +7,7 @@
 #include "cli/build_id.h"
 #include "cli/csv.h"
 #include "cli/json.h"
+#include "cli/malloc_text.h"
 #include "cli/units.h"
 #include "cli/utf8.h"
 
@@ -80,8 +81,8 @@ static struct memtool_error *write_text(const struct reading *reading,
 	address_text(output, "mp_", &heap->roots.mp);
 	tls_text(output, "tcache", &heap->roots.tcache);
 	tls_text(output, "thread_arena", &heap->roots.thread_arena);
-	if (session->inventory && session->inventory->flags & INVENTORY_FOREIGN_MALLOC)
-		output_text(output, "malloc:   not glibc's; here is only what libc keeps itself\n");
+	malloc_text(output, "malloc:   ", session);
+	glibcs_text(output, session);
 	if (session->inventory_error)
 		output_printf(output, "refused:  %s\n", session->inventory_error->message);
 	output_printf(output, "threads:  %s\n", units_count(heap->thread_count).text);
@@ -154,9 +155,8 @@ static void info_json(const struct reading *reading, struct json *json)
 	tls_json(json, "tcache", &heap->roots.tcache);
 	tls_json(json, "thread_arena", &heap->roots.thread_arena);
 	json_end(json);
-	if (session->inventory)
-		json_bool(json, "foreign_malloc",
-			  session->inventory->flags & INVENTORY_FOREIGN_MALLOC);
+	malloc_json(json, "malloc", session);
+	glibcs_json(json, "glibcs", session);
 	if (session->inventory_error)
 		json_string(json, "inventory_refused", session->inventory_error->message);
 	json_string(json, "layout", layout_source_name(session->layout_source));
@@ -202,9 +202,9 @@ static struct memtool_error *write_csv(const struct reading *reading,
 {
 	const struct session *session = reading->session;
 	const struct heap *heap = reading->heap;
-	struct csv csv =
-		csv_start(output, "pid,command,glibc,libc,build_id,source,layout,threads,"
-				  "arenas,chunks,stopped_ms,audit_ok,audit_findings,stops");
+	struct csv csv = csv_start(output, "pid,command,glibc,libc,build_id,source,layout,threads,"
+					   "arenas,chunks,stopped_ms,audit_ok,audit_findings,stops,"
+					   "malloc");
 
 	csv_uint(&csv, (uint64_t)session->process->pid);
 	csv_string(&csv, reading->command);
@@ -220,6 +220,7 @@ static struct memtool_error *write_csv(const struct reading *reading,
 	csv_bool(&csv, heap->audit.ok);
 	csv_uint(&csv, audit_count(&heap->audit));
 	csv_uint(&csv, session->stops);
+	csv_string(&csv, malloc_name(session));
 	csv_end_row(&csv);
 	return NULL;
 }

@@ -2,6 +2,7 @@
 #include "cli/heap_text.h"
 
 #include "cli/audit_text.h"
+#include "cli/malloc_text.h"
 #include "cli/table.h"
 #include "cli/tally.h"
 #include "cli/units.h"
@@ -354,6 +355,8 @@ struct memtool_error *heap_text(const struct reading *reading, const struct aren
 		return memtool_error_no_memory;
 
 	print_process(reading, output);
+	malloc_text(output, "malloc: ", reading->session);
+	glibcs_text(output, reading->session);
 	struct memtool_error *error = print_totals(heap, output);
 	if (!error)
 		error = print_arenas(view, order, shown, output);

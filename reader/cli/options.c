@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { OPTION_FORMAT = 256, OPTION_SOURCE, OPTION_LAYOUT, OPTION_NO_STOP };
+enum { OPTION_FORMAT = 256, OPTION_SOURCE, OPTION_LAYOUT, OPTION_LIBC, OPTION_NO_STOP };
 
 struct session_options common_session_defaults;
 
@@ -27,6 +27,11 @@ static const struct argp_option common_argp_options[] = {
 	  0 },
 	{ "layout", OPTION_LAYOUT, "LAYOUT", 0,
 	  "how glibc's structs are known: auto (default), table or dwarf", 0 },
+	{ "libc", OPTION_LIBC, "N", 0,
+	  "where a process has several glibcs, as info lists them, the heap of that one; by "
+	  "default "
+	  "of the one that serves the program",
+	  0 },
 	{ "no-stop", OPTION_NO_STOP, NULL, 0,
 	  "read while the process runs: what it changes meanwhile may come out torn, and is told",
 	  0 },
@@ -135,6 +140,16 @@ const struct argp_child target_children[] = {
 	{ 0 },
 };
 
+static void parse_libc(const struct argp_state *state, const char *text,
+		       struct common_options *common)
+{
+	uint64_t value;
+
+	if (!units_parse_number(text, UINT_MAX, &value) || value == 0)
+		argp_error(state, "'%s' is not a number from 1 on", text);
+	common->session.libc = (unsigned int)value;
+}
+
 static error_t parse_common(int key, char *argument, struct argp_state *state)
 {
 	struct common_options *common = state->input;
@@ -150,6 +165,9 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 	case OPTION_LAYOUT:
 		common->session.layout =
 			parse_choice(state, "layout", argument, layouts, ARRAY_SIZE(layouts));
+		return 0;
+	case OPTION_LIBC:
+		parse_libc(state, argument, common);
 		return 0;
 	case OPTION_NO_STOP:
 		common->session.no_stop = true;
