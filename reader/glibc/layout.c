@@ -113,7 +113,16 @@ static struct votes vote_tcache(const struct evidence *evidence, const struct gl
 	return votes;
 }
 
-/* yes: what is stored at position, as a link to the next one, is mangled. */
+/* Whether a link can lead there: to another chunk, or nowhere. */
+static bool is_next(const struct heap_copy *copy, uint64_t next)
+{
+	return next == 0 || (next % GLIBC_MALLOC_ALIGNMENT == 0 && copy_anonymous(copy, next));
+}
+
+/*
+ * yes: what is stored at position, as a link to the next one, is mangled. In a heap at a low address
+ * mangling changes so little that a link may be possible either way; that one does not vote.
+ */
 static struct memtool_error *vote_link(const struct heap_copy *copy, uint64_t position,
 				       struct votes *votes)
 {
@@ -125,13 +134,10 @@ static struct memtool_error *vote_link(const struct heap_copy *copy, uint64_t po
 	struct memtool_error *error = peek(copy, position, &stored, sizeof(stored), &ok);
 	if (error || !ok)
 		return error;
-	uint64_t revealed = reveal_pointer(position, stored);
-	if (revealed == 0 ||
-	    (revealed % GLIBC_MALLOC_ALIGNMENT == 0 && copy_anonymous(copy, revealed)))
-		votes->yes++;
-	else if (stored == 0 ||
-		 (stored % GLIBC_MALLOC_ALIGNMENT == 0 && copy_anonymous(copy, stored)))
-		votes->no++;
+	bool mangled = is_next(copy, reveal_pointer(position, stored));
+	bool plain = is_next(copy, stored);
+	votes->yes += mangled && !plain;
+	votes->no += plain && !mangled;
 	return NULL;
 }
 
@@ -203,7 +209,8 @@ static struct memtool_error *check_layout(const struct heap_copy *copy,
 	const struct votes plain = { links.no, links.yes };
 	const struct votes *right = layout->safe_linking ? &links : &plain;
 	const struct votes *wrong = layout->safe_linking ? &plain : &links;
-	*ret_fits = bins_fit && (tcache.no == 0 || is_carried(&tcache)) && !is_carried(wrong) &&
+	*ret_fits = bins_fit && (tcache.no == 0 || is_carried(&tcache)) &&
+		    wrong->yes <= wrong->no &&
 		    (!evidence->heap_info || evidence->heap_info == layout->heap_info.size) &&
 		    (!evidence->odd_heap || layout->heap_max_follows_hugetlb);
 	*ret = (struct layout_evidence){
