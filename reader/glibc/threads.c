@@ -176,8 +176,7 @@ struct memtool_error *copy_threads(struct heap_copy *copy)
 
 void heap_copy_missed_thread(struct heap_copy *copy, pid_t tid)
 {
-	/* With its number: the same doubt about another thread is not the same. */
-	audit_add(&copy->heap->audit, AUDIT_BAD_THREAD, 0, 0, (uint64_t)tid,
+	audit_add(&copy->heap->audit, AUDIT_BAD_THREAD, 0, 0, 0,
 		  "thread %d: it started while the heap was read; what it has cached shows as "
 		  "in-use",
 		  tid);
