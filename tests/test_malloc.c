@@ -174,6 +174,27 @@ static void test_own(void **state)
 	expect_refused(child->pid, "an unknown malloc", "served-own", false);
 }
 
+/*
+ * A program that is not PIE has an entry of its own PLT for malloc's address, as Debian's python3 and
+ * node do: it is neither another malloc nor in front of one.
+ */
+static void test_no_pie(void **state)
+{
+	(void)state;
+	char *other = library("other_malloc");
+	struct spawned *child = start("served-no-pie", NULL, NULL, false);
+
+	assert_non_null(
+		strstr(command_answer("info --format=json", child->pid), "\"through\": null"));
+	assert_null(strstr(command_answer("info", child->pid), "\nmalloc:"));
+	expect_blocks(child, "taken", command_answer("chunks --format=jsonl", child->pid), true);
+	child = start("served-no-pie", NULL, strchr(spawn_recorder(), '=') + 1, false);
+	assert_non_null(strstr(command_answer("info", child->pid), "recorder.so"));
+	child = start("served-no-pie", NULL, other, false);
+	expect_refused(child->pid, "an unknown malloc", other, false);
+	free(other);
+}
+
 static void test_static(void **state)
 {
 	(void)state;
@@ -442,6 +463,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_unknown, spawn_teardown),
 		cmocka_unit_test_teardown(test_known, spawn_teardown),
 		cmocka_unit_test_teardown(test_own, spawn_teardown),
+		cmocka_unit_test_teardown(test_no_pie, spawn_teardown),
 		cmocka_unit_test_teardown(test_static, spawn_teardown),
 		cmocka_unit_test_teardown(test_sanitizer, spawn_teardown),
 		cmocka_unit_test_teardown(test_jemalloc, spawn_teardown),

@@ -3,6 +3,7 @@
 
 #include "support/array.h"
 #include "symbols/dynamic_symbol.h"
+#include "symbols/link_map.h"
 #include "symbols/module_files.h"
 #include "symbols/symtab.h"
 
@@ -120,13 +121,12 @@ static struct memtool_error *is_debug_library(const struct module *module, struc
 
 /* From the module that is called on to the one that serves. */
 static struct memtool_error *follow(const struct modules *modules, struct memory *memory,
-				    const struct libc *libc, struct module *first,
-				    struct malloc_provider *provider)
+				    const struct libc *libc, struct definitions *definitions,
+				    struct module *first, struct malloc_provider *provider)
 {
-	_cleanup_(definitions_deinit) struct definitions definitions = { 0 };
+	struct memtool_error *error = NULL;
 	struct module *module = first;
 	bool debug = false;
-	struct memtool_error *error = list_definitions(modules, memory, &definitions);
 
 	while (!error && module != libc->module) {
 		struct definition *next = NULL;
@@ -136,8 +136,8 @@ static struct memtool_error *follow(const struct modules *modules, struct memory
 			error = allocator_recognise(module, memory, &provider->allocator);
 		if (error || debug || provider->allocator)
 			break;
-		visit(&definitions, module);
-		error = find_next(modules, memory, libc, &definitions, module, &next);
+		visit(definitions, module);
+		error = find_next(modules, memory, libc, definitions, module, &next);
 		if (error || !next)
 			break;
 		module = next->module;
@@ -151,10 +151,42 @@ static struct memtool_error *follow(const struct modules *modules, struct memory
 	return NULL;
 }
 
+/*
+ * The module of the malloc that is called, where address is what calls are bound to. If the module
+ * there defines none, it is a program, not PIE, that takes malloc's address: for all modules that is
+ * an entry of the program's PLT then, from where calls go on to the first definition there is.
+ */
+static struct memtool_error *find_called(const struct modules *modules, struct memory *memory,
+					 const struct definitions *definitions, uint64_t address,
+					 struct module **ret)
+{
+	_cleanup_free_ struct module **defining = NULL;
+	struct module *bound = modules_find(modules, address), *first = NULL;
+
+	*ret = bound;
+	if (!bound || definitions->count == 0)
+		return NULL;
+	defining = calloc(definitions->count, sizeof(struct module *));
+	if (!defining)
+		return memtool_error_no_memory;
+	for (size_t i = 0; i < definitions->count; i++) {
+		defining[i] = definitions->data[i].module;
+		if (defining[i] == bound)
+			return NULL;
+	}
+	struct memtool_error *error =
+		link_map_first(modules, memory, defining, definitions->count, &first);
+	if (!error && first)
+		*ret = first;
+	return error;
+}
+
 /* A shared libc: what its GOT says. */
 static struct memtool_error *find_bound(const struct modules *modules, struct memory *memory,
 					const struct libc *libc, struct malloc_provider *provider)
 {
+	_cleanup_(definitions_deinit) struct definitions definitions = { 0 };
+	struct module *module = NULL;
 	struct dynamic_symbol own;
 	struct dynamic dynamic;
 	uint64_t bound = 0;
@@ -169,9 +201,13 @@ static struct memtool_error *find_bound(const struct modules *modules, struct me
 	if (error || !found || bound == 0 || bound == own.address)
 		return error;
 
-	struct module *module = modules_find(modules, bound);
+	error = list_definitions(modules, memory, &definitions);
+	if (!error)
+		error = find_called(modules, memory, &definitions, bound, &module);
+	if (error)
+		return error;
 	if (module)
-		return follow(modules, memory, libc, module, provider);
+		return follow(modules, memory, libc, &definitions, module, provider);
 	provider->other = true;
 	provider->module = NULL;
 	return NULL;
