@@ -37,7 +37,7 @@ struct command {
 	X(maps)     \
 	X(modules)  \
 	X(run)      \
-	X(ps)        \
+	X(ps)       \
 	X(shell)
 
 #define DECLARE_COMMAND(name) extern const struct command command_##name;
