@@ -6,8 +6,11 @@
  * Such a chunk starts its mapping: IS_MMAPPED alone is set, and prev_size, size and the page size
  * agree. memalign moves the header up to where the alignment wants it and leaves the old one at the
  * start behind, whose size is wrong once mremap has been at work (mremap_chunk). The kernel merges
- * neighbouring mappings, so every page of anonymous memory that is no heap may be a start. The
- * search ends when what mp_ counts has been found; stacks, the least likely place, come last.
+ * neighbouring mappings, so every page of anonymous memory that is no heap may be a start.
+ *
+ * The search ends when what mp_ counts has been found, or when it has read SEARCH_LIMIT: what is
+ * missing then, the audit tells. Starts of mappings and what lies right behind a chunk come first,
+ * then all other pages that are there; stacks, the least likely place, come last each time.
  */
 #include "glibc/chunk.h"
 #include "glibc/copy.h"
@@ -15,21 +18,22 @@
 #include "glibc/window.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define PAGE 4096
+/* What one read out of turn costs: as much as copying that many bytes. */
+#define READ_COST (UINT64_C(16) << 10)
 
 struct finder {
 	struct heap_copy *copy;
-	struct window window; /* slides over the pages */
+	struct window window; /* slides over the pages; its budget is the whole search's */
 	uint64_t found_bytes;
 	uint64_t *fs_bases; /* of all threads and orphans, sorted */
 	size_t fs_base_count;
 	/*
 	 * A chunk that memalign made and mremap moved may be at any page, since the alignment was
-	 * the old mapping's: how many such pages may be looked at, 0 in the first search. Bounded,
-	 * so that hostile headers do not send us round for ever.
+	 * the old mapping's: whether to look at each, not so in the first search.
 	 */
-	uint64_t pages_left;
+	bool every_page;
 };
 
 /* The mapping of the chunk whose header is offset bytes behind its start; 0 if it is none. */
@@ -47,19 +51,39 @@ static uint64_t mapping_size(const struct glibc_layout *layout, const uint64_t h
 	return total;
 }
 
+/* Two words at address, 0 where nothing is; the window stays where it is. */
+static struct memtool_error *peek_header(struct finder *finder, uint64_t address, uint64_t ret[2])
+{
+	struct window *window = &finder->window;
+	struct range there;
+	size_t count;
+
+	ret[0] = ret[1] = 0;
+	if (range_covers(window->range, address, GLIBC_CHUNK_HDR_SZ)) {
+		memcpy(ret, window->buffer + (address - window->range.start), GLIBC_CHUNK_HDR_SZ);
+		return NULL;
+	}
+	if (!window->budget)
+		return NULL;
+	window->budget -= READ_COST < window->budget ? READ_COST : window->budget;
+	struct memtool_error *error = memory_find_present(
+		window->memory, (struct range){ address, address + GLIBC_CHUNK_HDR_SZ }, &there);
+	if (error || there.start != address)
+		return error;
+	return memory_read_some(window->memory, address, ret, GLIBC_CHUNK_HDR_SZ, &count);
+}
+
 /* Takes the chunk whose header is at start + offset if it is one and fits; *ret says so. */
 static struct memtool_error *try_offset(struct finder *finder, struct range room, uint64_t offset,
 					struct mmapped_chunk *ret_chunk, bool *ret)
 {
 	uint64_t header[2], total;
-	size_t count;
 
 	*ret = false;
 	if (!range_covers(room, room.start + offset, sizeof(header)))
 		return NULL;
-	struct memtool_error *error = memory_read_some(finder->copy->memory, room.start + offset,
-						       header, sizeof(header), &count);
-	if (error || count < sizeof(header))
+	struct memtool_error *error = peek_header(finder, room.start + offset, header);
+	if (error)
 		return error;
 	total = mapping_size(finder->copy->layout, header, offset);
 	if (total == 0 || total > range_size(room))
@@ -87,23 +111,23 @@ static struct memtool_error *find_in_mapping(struct finder *finder, struct range
 		finder->copy->layout->mmapped_header_apart ? GLIBC_CHUNK_HDR_SZ : GLIBC_MINSIZE;
 	uint64_t tried = 0;
 
+	if (stale_size > range_size(room))
+		stale_size = range_size(room);
 	for (unsigned int shift = 5; shift < 47; shift++) {
 		uint64_t alignment = UINT64_C(1) << shift;
 		uint64_t user = align_up(room.start + GLIBC_CHUNK_HDR_SZ + lead, alignment);
 		uint64_t offset = user - GLIBC_CHUNK_HDR_SZ - room.start;
 		if (offset == tried)
 			continue;
-		if (offset >= range_size(room))
+		if (offset >= stale_size)
 			break;
 		tried = offset;
 		struct memtool_error *error = try_offset(finder, room, offset, ret_chunk, ret);
 		if (error || *ret)
 			return error;
 	}
-	if (stale_size > range_size(room))
-		stale_size = range_size(room);
-	for (uint64_t user = PAGE; finder->pages_left && user < stale_size; user += PAGE) {
-		finder->pages_left--;
+	for (uint64_t user = PAGE; finder->every_page && finder->window.budget && user < stale_size;
+	     user += PAGE) {
 		struct memtool_error *error =
 			try_offset(finder, room, user - GLIBC_CHUNK_HDR_SZ, ret_chunk, ret);
 		if (error || *ret)
@@ -129,36 +153,90 @@ static bool found_all(const struct finder *finder)
 	return finder->found_bytes == params->mmapped_mem;
 }
 
-static struct memtool_error *search_part(struct finder *finder, struct range part)
+/*
+ * The chunk in a mapping that would start at page, which is there, in part; appended if there is one.
+ * *ret_end is the end of its mapping, 0 if it is none.
+ */
+static struct memtool_error *try_page(struct finder *finder, struct range part, uint64_t page,
+				      uint64_t *ret_end)
 {
-	uint64_t page = align_up(part.start, PAGE);
+	uint64_t budget = finder->window.budget;
+	struct mmapped_chunk chunk;
+	const uint8_t *bytes;
+	bool found = false;
 
+	*ret_end = 0;
 	finder->window.limit = part.end;
-	while (page < part.end && !found_all(finder)) {
-		struct mmapped_chunk chunk;
-		const uint8_t *bytes;
-		bool found = false;
+	struct memtool_error *error = window_at(&finder->window, page, GLIBC_CHUNK_HDR_SZ, &bytes);
+	/* The first header's prev_size is 0, or MMAP_HP. */
+	if (!error && bytes && load_u64(bytes) <= 1 &&
+	    (load_u64(bytes + GLIBC_SIZE_SZ) & GLIBC_SIZE_BITS) == GLIBC_IS_MMAPPED)
+		error = find_in_mapping(finder, (struct range){ page, part.end },
+					raw_size(load_u64(bytes + GLIBC_SIZE_SZ)), &chunk, &found);
+	if (error || !found)
+		return error;
+	if (!mmapped_array_append(&finder->copy->mmapped, &chunk))
+		return memtool_error_no_memory;
+	finder->found_bytes += range_size(chunk.range);
+	/* What is found costs nothing: that is bounded by the memory there is. */
+	finder->window.budget = budget;
+	*ret_end = chunk.range.end;
+	return NULL;
+}
 
-		struct memtool_error *error =
-			window_at(&finder->window, page, GLIBC_CHUNK_HDR_SZ, &bytes);
+/* The first page in [page, part->end) that is there; the end if none is. */
+static struct memtool_error *first_page(struct finder *finder, const struct range *part,
+					uint64_t page, struct range *ret)
+{
+	if (page >= part->end) {
+		*ret = (struct range){ part->end, part->end };
+		return NULL;
+	}
+	return memory_find_present(finder->copy->memory, (struct range){ page, part->end }, ret);
+}
+
+/* Chunks one behind the other from the start of part on, which is moved behind them. */
+static struct memtool_error *search_start(struct finder *finder, struct range *part)
+{
+	struct memtool_error *error = NULL;
+	uint64_t end;
+
+	part->start = align_up(part->start, PAGE);
+	finder->window.piece = PAGE;
+	while (part->start < part->end && !found_all(finder)) {
+		struct range run;
+		error = first_page(finder, part, part->start, &run);
+		if (error || run.start != part->start)
+			break;
+		error = try_page(finder, *part, part->start, &end);
+		if (error || end == 0)
+			break;
+		part->start = end;
+	}
+	return error;
+}
+
+/* Chunks at any page of part. */
+static struct memtool_error *search_pages(struct finder *finder, struct range *part)
+{
+	uint64_t page = part->start, end;
+	struct range run = { 0 };
+
+	finder->window.piece = WINDOW_SIZE;
+	while (page < part->end && finder->window.budget && !found_all(finder)) {
+		struct memtool_error *error = NULL;
+		if (page >= run.end)
+			error = first_page(finder, part, page, &run);
 		if (error)
 			return error;
-		/* The first header's prev_size is 0, or MMAP_HP. */
-		if (bytes && load_u64(bytes) <= 1 &&
-		    (load_u64(bytes + GLIBC_SIZE_SZ) & GLIBC_SIZE_BITS) == GLIBC_IS_MMAPPED)
-			error = find_in_mapping(finder, (struct range){ page, part.end },
-						raw_size(load_u64(bytes + GLIBC_SIZE_SZ)), &chunk,
-						&found);
-		if (error)
-			return error;
-		if (!found) {
-			page += PAGE;
+		if (page < run.start) {
+			page = run.start;
 			continue;
 		}
-		if (!mmapped_array_append(&finder->copy->mmapped, &chunk))
-			return memtool_error_no_memory;
-		finder->found_bytes += range_size(chunk.range);
-		page = chunk.range.end;
+		error = try_page(finder, *part, page, &end);
+		if (error)
+			return error;
+		page = end ? end : page + PAGE;
 	}
 	return NULL;
 }
@@ -199,18 +277,53 @@ static bool holds_stack(const struct finder *finder, const struct range *range)
 	return low < finder->fs_base_count && finder->fs_bases[low] < range->end;
 }
 
-/* Searches all parts, stacks last, from scratch. */
-static struct memtool_error *search_all(struct finder *finder, const struct range_array *parts)
+typedef struct memtool_error *(*search_fn)(struct finder *finder, struct range *part);
+
+/* All parts, stacks last. */
+static struct memtool_error *search_parts(struct finder *finder, const struct range_array *parts,
+					  search_fn search)
 {
 	struct memtool_error *error = NULL;
 
-	finder->copy->mmapped.count = 0;
-	finder->found_bytes = 0;
 	for (int stacks = 0; stacks <= 1; stacks++) {
 		for (size_t i = 0; i < parts->count && !found_all(finder) && !error; i++) {
 			if (holds_stack(finder, &parts->data[i]) == stacks)
-				error = search_part(finder, parts->data[i]);
+				error = search(finder, &parts->data[i]);
 		}
+	}
+	return error;
+}
+
+/* From scratch. */
+static struct memtool_error *search_all(struct finder *finder)
+{
+	_cleanup_(range_array_deinit) struct range_array parts = { 0 };
+	struct heap_copy *copy = finder->copy;
+
+	for (size_t i = 0; i < copy->anonymous_count; i++) {
+		if (!range_without_segments(copy, &copy->anonymous[i], &parts))
+			return memtool_error_no_memory;
+	}
+	copy->mmapped.count = 0;
+	finder->found_bytes = 0;
+	struct memtool_error *error = search_parts(finder, &parts, search_start);
+	if (!error)
+		error = search_parts(finder, &parts, search_pages);
+	return error;
+}
+
+/* Looks closer, if there is budget for that. What was found first stays unless more is. */
+static struct memtool_error *search_again(struct finder *finder)
+{
+	_cleanup_(mmapped_array_deinit) struct mmapped_array first = finder->copy->mmapped;
+
+	finder->copy->mmapped = (struct mmapped_array){ 0 };
+	finder->every_page = true;
+	struct memtool_error *error = search_all(finder);
+	if (!error && finder->copy->mmapped.count < first.count) {
+		struct mmapped_array second = finder->copy->mmapped;
+		finder->copy->mmapped = first;
+		first = second;
 	}
 	return error;
 }
@@ -231,22 +344,16 @@ static void finder_deinit(struct finder *finder)
 struct memtool_error *copy_mmapped(struct heap_copy *copy)
 {
 	_cleanup_(finder_deinit) struct finder finder = { .copy = copy };
-	_cleanup_(range_array_deinit) struct range_array parts = { 0 };
 
 	if (!sort_fs_bases(&finder))
 		return memtool_error_no_memory;
-	for (size_t i = 0; i < copy->anonymous_count; i++) {
-		if (!range_without_segments(copy, &copy->anonymous[i], &parts))
-			return memtool_error_no_memory;
-	}
 	struct memtool_error *error = window_init(&finder.window, copy->memory);
-	if (!error)
-		error = search_all(&finder, &parts);
-	if (!error && !found_all(&finder)) {
-		for (size_t i = 0; i < parts.count; i++)
-			finder.pages_left += 2 * (range_size(parts.data[i]) / PAGE);
-		error = search_all(&finder, &parts);
-	}
+	if (error)
+		return error;
+	finder.window.budget = SEARCH_LIMIT;
+	error = search_all(&finder);
+	if (!error && !found_all(&finder))
+		error = search_again(&finder);
 	if (copy->mmapped.count)
 		qsort(copy->mmapped.data, copy->mmapped.count, sizeof(*copy->mmapped.data),
 		      compare_mmapped);

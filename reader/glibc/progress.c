@@ -22,10 +22,19 @@ static struct memtool_error *read_counted(struct memory *memory, uint64_t addres
 		       : memtool_error_create(MEMTOOL_ERROR_INTERRUPTED, "interrupted");
 }
 
+static struct memtool_error *find_present(struct memory *memory, struct range within,
+					  struct range *ret)
+{
+	return memory_find_present(((struct progress_memory *)memory)->inner, within, ret);
+}
+
 struct progress_memory progress_memory(struct memory *inner, const size_t *chunk_count,
 				       memtool_progress_fn function, void *context)
 {
-	static const struct memory_ops ops = { .read = read_counted };
+	static const struct memory_ops ops = {
+		.read = read_counted,
+		.find_present = find_present,
+	};
 
 	return (struct progress_memory){
 		.memory = { &ops },

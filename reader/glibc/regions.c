@@ -6,11 +6,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define PAGE 4096
-
-/* What a search may read beyond twice the memory that it searches. */
-#define SEARCH_BUDGET (UINT64_C(64) << 20)
-
 /* What a header says about the chain it may belong to. */
 enum link { LINK_BROKEN, LINK_GOES_ON, LINK_ENDS, LINK_OPEN };
 
@@ -206,10 +201,23 @@ static struct memtool_error *search_pages(struct search *search, const struct ra
 		.enough = UINT64_MAX,
 	};
 	uint64_t address = align_up(range->start, PAGE);
+	struct range run = { 0 };
 
 	while (search->missing && address < range->end) {
+		struct memtool_error *error = NULL;
 		uint64_t end;
-		struct memtool_error *error = chain_follow(&chain, search->window, address, &end);
+
+		/* Where a page is not there, no part starts. */
+		if (address >= run.end)
+			error = memory_find_present(search->copy->memory,
+						    (struct range){ address, range->end }, &run);
+		if (error)
+			return error;
+		if (address < run.start) {
+			address = run.start;
+			continue;
+		}
+		error = chain_follow(&chain, search->window, address, &end);
 		if (!error && end)
 			error = add_region(search, address, end, range->end);
 		if (error)
@@ -270,10 +278,12 @@ struct memtool_error *copy_main_regions(struct heap_copy *copy)
 	if (error)
 		return error;
 
-	/* Each byte is looked at once where all is well. */
-	window.budget = SEARCH_BUDGET;
+	/* Each byte is looked at once where all is well: of the parts, and as many others. */
+	uint64_t limit = copy->arenas.data[0].system_mem, bytes = 0;
+	limit += SEARCH_LIMIT < UINT64_MAX - limit ? SEARCH_LIMIT : UINT64_MAX - limit;
 	for (size_t i = 0; i < copy->anonymous_count; i++)
-		window.budget += 2 * range_size(copy->anonymous[i]);
+		bytes += range_size(copy->anonymous[i]);
+	window.budget = 2 * (bytes < limit ? bytes : limit) + SEARCH_BUDGET;
 	struct search search = {
 		.copy = copy,
 		.window = &window,

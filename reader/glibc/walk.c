@@ -19,11 +19,8 @@
 
 #include <inttypes.h>
 
-#define PAGE             4096
 #define FENCEPOST_SIZE   GLIBC_CHUNK_HDR_SZ
 #define ENOUGH_TO_RESUME 64
-/* What searches for the next whole chunk may read in all, on top of 8 times each segment. */
-#define SEARCH_BUDGET (UINT64_C(64) << 20)
 /* How often a segment of a running target is walked before it is left torn. */
 #define LIVE_ATTEMPTS 5
 #define SEARCH_PIECE  (UINT64_C(64) << 10)
@@ -234,8 +231,8 @@ static uint64_t fencepost_size(const struct walk *walk, uint64_t address, uint64
 /* Whether nothing was ever written to the page that address is in. */
 static struct memtool_error *is_untouched(struct walk *walk, uint64_t address, bool *ret)
 {
-	static const uint8_t zeros[WINDOW_PAGE];
-	uint8_t page[WINDOW_PAGE];
+	static const uint8_t zeros[PAGE];
+	uint8_t page[PAGE];
 	size_t count;
 
 	struct memtool_error *error = memory_read_some(
@@ -408,7 +405,7 @@ static struct memtool_error *walk_chunks(struct walk *walk, uint64_t address)
 		if (!settle_last(walk, &header) || !append_item(walk, address, size, CHUNK_IN_USE))
 			return memtool_error_no_memory;
 		walk->average += (size >> 4) - (walk->average >> 4);
-		walk->window.piece = walk->average < SPARSE_SIZE ? WINDOW_SIZE : WINDOW_PAGE;
+		walk->window.piece = walk->average < SPARSE_SIZE ? WINDOW_SIZE : PAGE;
 		walk->last.address = address;
 		walk->last.size = size;
 		walk->last.bits = header.size & GLIBC_SIZE_BITS;

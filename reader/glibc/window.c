@@ -23,25 +23,53 @@ void window_deinit(struct window *window)
 	free(window->buffer);
 }
 
+/* How far it looks ahead for what is there. */
+#define LOOK_AHEAD (UINT64_C(64) << 20)
+
+/* Where to end what is read from start on, lest pages be read that are not there. */
+static struct memtool_error *find_end(struct window *window, uint64_t start, uint64_t *ret)
+{
+	uint64_t page = align_down(start, PAGE);
+
+	if (!range_contains(window->looked, page)) {
+		uint64_t ahead =
+			window->limit - page < LOOK_AHEAD ? window->limit - page : LOOK_AHEAD;
+		struct range run;
+		struct memtool_error *error = memory_find_present(
+			window->memory, (struct range){ page, align_up(page + ahead, PAGE) }, &run);
+		if (error)
+			return error;
+		window->looked = (struct range){ page, run.end };
+		window->present = run.start;
+	}
+	*ret = page < window->present ? page + PAGE : window->looked.end;
+	return NULL;
+}
+
 struct memtool_error *window_slide(struct window *window, uint64_t address, size_t length,
 				   const uint8_t **ret)
 {
 	uint64_t start = align_down(address, 16);
 	/* No page is read for a part of it, unless the piece is smaller than that. */
-	uint64_t size = align_down(start + window->piece, WINDOW_PAGE) - start;
+	uint64_t size = align_down(start + window->piece, PAGE) - start;
 	size_t count = 0;
+	uint64_t end;
 
 	*ret = NULL;
 	if (address >= window->limit || length > window->limit - address || !window->budget)
 		return NULL;
+	struct memtool_error *error = find_end(window, start, &end);
+	if (error)
+		return error;
+	if (size > end - start)
+		size = end - start;
 	if (size < address - start + length)
 		size = address - start + length;
 	if (size > window->limit - start)
 		size = window->limit - start;
 
 	window->range = (struct range){ 0 };
-	struct memtool_error *error =
-		memory_read_some(window->memory, start, window->buffer, size, &count);
+	error = memory_read_some(window->memory, start, window->buffer, size, &count);
 	if (error)
 		return error;
 	window->range = (struct range){ start, start + count };

@@ -3,7 +3,8 @@
  * A window that slides over the target's memory: the buffer of every linear pass.
  *
  * Memory is read in large pieces and looked at in place. A pass that jumps over a big chunk skips
- * what lies in between; nothing is read twice unless the pass goes back.
+ * what lies in between; nothing is read twice unless the pass goes back. Pages that are not there
+ * (memory_ops.find_present) are not read in passing, only if they are asked for.
  */
 #ifndef GLIBC_WINDOW_H
 #define GLIBC_WINDOW_H
@@ -17,17 +18,27 @@
 
 /* 2 MiB is where process_vm_readv(2) is fastest and the piece still fits a second-level cache. */
 #define WINDOW_SIZE (UINT64_C(2) << 20)
-#define WINDOW_PAGE UINT64_C(4096)
+#define PAGE        UINT64_C(4096)
+
+/*
+ * What searches may read, while the target stands still: those for chunks behind damage, and those
+ * through memory that is no heap as far as is known. The second is about half a second.
+ */
+#define SEARCH_BUDGET (UINT64_C(64) << 20)
+#define SEARCH_LIMIT  (UINT64_C(2) << 30)
 
 struct window {
 	struct memory *memory;
 	uint64_t limit; /* nothing at or behind it is read */
 	/* Bytes it may still read; then all is unreadable. Bounds a search in hostile memory. */
 	uint64_t budget;
-	/* How much to read at once, up to the end of a page; from WINDOW_PAGE to WINDOW_SIZE. */
+	/* How much to read at once, up to the end of a page; from PAGE to WINDOW_SIZE. */
 	uint64_t piece;
 	struct range range; /* what is in buffer; range.start is a multiple of 16 */
 	uint8_t *buffer;
+	/* In looked, which starts with a page, just the pages from present on are there. */
+	struct range looked;
+	uint64_t present;
 };
 
 struct memtool_error *window_init(struct window *window, struct memory *memory);

@@ -15,6 +15,15 @@ struct memtool_error *memory_read_some(struct memory *memory, uint64_t address, 
 	return memory->ops->read(memory, address, buffer, length, ret);
 }
 
+struct memtool_error *memory_find_present(struct memory *memory, struct range within,
+					  struct range *ret)
+{
+	if (memory->ops->find_present && within.start < within.end)
+		return memory->ops->find_present(memory, within, ret);
+	*ret = within;
+	return NULL;
+}
+
 struct memtool_error *memory_read(struct memory *memory, uint64_t address, void *buffer,
 				  size_t length, const char *what)
 {

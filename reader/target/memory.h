@@ -16,6 +16,7 @@
 #define TARGET_MEMORY_H
 
 #include "support/error.h"
+#include "support/range.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,13 @@ struct memory_ops {
 	 */
 	struct memtool_error *(*read)(struct memory *memory, uint64_t address, void *buffer,
 				      size_t length, size_t *ret);
+	/*
+	 * The first run of pages in within, which is not empty, that hold anything: *ret, empty and
+	 * at the end of within if none does. Outside of it there are zeros, if that can be read at
+	 * all, and to read them would make the target grow. NULL: there may be something anywhere.
+	 */
+	struct memtool_error *(*find_present)(struct memory *memory, struct range within,
+					      struct range *ret);
 };
 
 struct memory {
@@ -40,6 +48,10 @@ struct memory {
 /* As memory_ops.read, but any length and any range is fine: what wraps is unreadable. */
 struct memtool_error *memory_read_some(struct memory *memory, uint64_t address, void *buffer,
 				       size_t length, size_t *ret);
+
+/* As memory_ops.find_present; an empty within is fine. */
+struct memtool_error *memory_find_present(struct memory *memory, struct range within,
+					  struct range *ret);
 
 /* All of [address, address + length), or a fault; what names it in the message. */
 struct memtool_error *memory_read(struct memory *memory, uint64_t address, void *buffer,

@@ -2,6 +2,7 @@
 #include "target/process.h"
 
 #include "target/diagnose.h"
+#include "target/pagemap.h"
 #include "target/process_memory.h"
 #include "target/procfs.h"
 
@@ -130,7 +131,7 @@ struct memtool_error *process_open(pid_t pid, struct process **ret)
 	if (!process)
 		return memtool_error_no_memory;
 	process->memory.ops = &process_memory_ops;
-	process->pidfd = process->mem_fd = -1;
+	process->pidfd = process->mem_fd = process->pagemap_fd = -1;
 
 	pid_t tid;
 	struct memtool_error *error = find_group(pid, &process->pid);
@@ -140,6 +141,8 @@ struct memtool_error *process_open(pid_t pid, struct process **ret)
 		error = identify(process, &tid);
 	if (!error)
 		error = open_memory(process, tid);
+	if (!error)
+		process->pagemap_fd = pagemap_open(process->pid, tid);
 	if (!error)
 		error = check_class(process, tid);
 	/* All this was about one process, and one program, only if they are still there. */
@@ -160,6 +163,8 @@ void process_close(struct process *process)
 		close(process->pidfd);
 	if (process->mem_fd >= 0)
 		close(process->mem_fd);
+	if (process->pagemap_fd >= 0)
+		close(process->pagemap_fd);
 	free(process);
 }
 

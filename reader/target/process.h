@@ -32,6 +32,7 @@ struct process {
 	pid_t pid; /* thread group id, in our own pid namespace */
 	int pidfd; /* -1 on a kernel without pidfds (before 5.3) */
 	int mem_fd; /* /proc/PID/mem, of the address space at process_open() */
+	int pagemap_fd; /* target/pagemap.h, of the same address space */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	uint64_t start_stack; /* field 28: where exec put the stack */
 	bool forked; /* it has not called exec since: its memory was begun by its parent */

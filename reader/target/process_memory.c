@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "target/process_memory.h"
 
+#include "target/pagemap.h"
+
 #include <errno.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -126,4 +128,18 @@ static struct memtool_error *process_memory_read(struct memory *memory, uint64_t
 	return NULL;
 }
 
-const struct memory_ops process_memory_ops = { .read = process_memory_read };
+/* All may be there where the page map does not tell; that of a process that has gone, reading does. */
+static struct memtool_error *process_memory_find_present(struct memory *memory, struct range within,
+							 struct range *ret)
+{
+	struct process *process = (struct process *)memory;
+
+	if (!pagemap_find(process->pagemap_fd, within, ret))
+		*ret = within;
+	return NULL;
+}
+
+const struct memory_ops process_memory_ops = {
+	.read = process_memory_read,
+	.find_present = process_memory_find_present,
+};

@@ -46,6 +46,13 @@ void builder_map(struct heap_builder *b, uint64_t address, uint64_t length, bool
 		insert_anonymous(b, (struct range){ address, address + length });
 }
 
+void builder_map_absent(struct heap_builder *b, uint64_t address, uint64_t length)
+{
+	assert_int_equal(range_size(b->absent), 0);
+	b->absent = (struct range){ address, address + length };
+	insert_anonymous(b, b->absent);
+}
+
 static size_t find_region(struct heap_builder *b, uint64_t address, size_t length)
 {
 	for (size_t i = 0; i < b->region_count; i++) {

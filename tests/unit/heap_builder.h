@@ -85,6 +85,7 @@ struct heap_builder {
 	struct range
 		anonymous[BUILDER_REGIONS]; /* sorted; touching ones are merged for the reader */
 	size_t anonymous_count;
+	struct range absent; /* empty if there is none */
 
 	struct builder_arena arenas[BUILDER_ARENAS];
 	uint32_t arena_count;
@@ -121,6 +122,8 @@ void builder_reset(struct heap_builder *b);
 /* Memory. Only whole pages are mapped; builder_unmap() leaves a mapping that cannot be read. */
 void builder_map(struct heap_builder *b, uint64_t address, uint64_t length, bool anonymous);
 void builder_unmap(struct heap_builder *b, uint64_t address, uint64_t length);
+/* Anonymous memory, one range of any length, that nobody touched: to read it fails the test. */
+void builder_map_absent(struct heap_builder *b, uint64_t address, uint64_t length);
 void *builder_at(struct heap_builder *b, uint64_t address, size_t length);
 uint64_t builder_get(struct heap_builder *b, uint64_t address);
 void builder_set(struct heap_builder *b, uint64_t address, uint64_t value);

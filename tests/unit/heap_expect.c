@@ -26,6 +26,8 @@ static struct memtool_error *counted_read(struct memory *memory, uint64_t addres
 	struct memtool_error *error =
 		self->inner.memory.ops->read(&self->inner.memory, address, buffer, length, &count);
 
+	if (range_overlaps((struct range){ address, address + length }, self->builder->absent))
+		fail_msg("the reader reads 0x%" PRIx64 ", where nothing is", address);
 	*ret = count;
 	self->builder->reads++;
 	self->builder->read_bytes += count;
@@ -33,6 +35,19 @@ static struct memtool_error *counted_read(struct memory *memory, uint64_t addres
 		fail_msg("the reader does not come to an end: %" PRIu64 " reads, %" PRIu64 " bytes",
 			 self->builder->reads, self->builder->read_bytes);
 	return error;
+}
+
+static struct memtool_error *find_present(struct memory *memory, struct range within,
+					  struct range *ret)
+{
+	struct range absent = ((struct counted_memory *)memory)->builder->absent;
+
+	*ret = within;
+	if (within.start < absent.start && within.end > absent.start)
+		ret->end = absent.start;
+	else if (range_contains(absent, within.start))
+		ret->start = absent.end < within.end ? absent.end : within.end;
+	return NULL;
 }
 
 /* The kernel merges neighbours, so the reader sees one range where mappings touch. */
@@ -51,7 +66,7 @@ static size_t merge_anonymous(const struct heap_builder *b, struct range *merged
 
 struct memtool_error *builder_try_read(struct heap_builder *b)
 {
-	static const struct memory_ops ops = { .read = counted_read };
+	static const struct memory_ops ops = { .read = counted_read, .find_present = find_present };
 	struct counted_memory memory = { .memory.ops = &ops, .builder = b };
 	struct range anonymous[BUILDER_REGIONS];
 	struct heap_source source = {

@@ -202,10 +202,55 @@ static void test_tcache_struct_mmapped(void **state)
 			    b->layout->mmapped_header_apart ? 0xff0 : 0x1000);
 }
 
+/* Nothing is read of 64 GiB that nobody touched, before the chunk and behind it, one missing or not. */
+static void test_absent(void **state)
+{
+	static const uint64_t length = UINT64_C(64) << 30;
+	struct heap_builder *b = *state;
+
+	for (int i = 0; i < 4; i++) {
+		builder_reset(b);
+		struct builder_arena *arena = small_main(b);
+		builder_thread(b, 100, arena);
+		builder_top(arena);
+		bool before = i % 2, missing = i / 2;
+		uint64_t at = before ? BUILDER_MMAP + length : BUILDER_MMAP;
+		builder_map_absent(b, before ? BUILDER_MMAP : BUILDER_MMAP + 0x31000, length);
+		uint64_t chunk = builder_mmapped(b, at, 0x31000, 0, false);
+		uint64_t n_mmaps = b->mp + b->layout->malloc_par.n_mmaps;
+		if (missing)
+			builder_set32(b, n_mmaps, 2);
+		builder_read(b);
+		if (missing)
+			builder_assert_found(b, BUILDER_KIND(AUDIT_MMAPPED));
+		else
+			builder_assert_clean(b);
+		builder_assert_item(b, chunk, CHUNK_MMAPPED, chunk_size(heap_find(b->heap, chunk)));
+	}
+}
+
+/* The same of a main arena of several parts. */
+static void test_absent_part(void **state)
+{
+	struct heap_builder *b = *state;
+	struct builder_arena *arena = small_main(b);
+
+	builder_thread(b, 100, arena);
+	builder_link(arena, builder_fence(arena), 1);
+	builder_map_absent(b, BUILDER_MMAP, UINT64_C(64) << 30);
+	uint64_t part = BUILDER_MMAP + (UINT64_C(64) << 30);
+	builder_mmap_morecore(b, part, part + 0x100000);
+	builder_top(arena);
+	builder_read(b);
+	builder_assert_clean(b);
+}
+
 int main(void)
 {
 	static const struct builder_test tests[] = {
 		BUILDER_TEST(test_mmapped),
+		BUILDER_TEST(test_absent),
+		BUILDER_TEST(test_absent_part),
 		BUILDER_TEST(test_mmapped_memalign),
 		BUILDER_TEST(test_mmapped_memalign_moved),
 		BUILDER_TEST(test_mmapped_hugetlb),

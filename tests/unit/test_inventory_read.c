@@ -277,7 +277,7 @@ static struct memtool_error *read_changing(struct memory *memory, uint64_t addre
 	return memory_read_some(now, address, buffer, length, ret);
 }
 
-static const struct memory_ops changing_ops = { read_changing };
+static const struct memory_ops changing_ops = { .read = read_changing };
 
 static void test_changing(void **state)
 {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * To look at a process does not make it larger: neither its memory nor its page tables.
+ *
+ * Link: tests/test_footprint.c tests/truth.c tests/spawn.c, the reader, cmocka.
+ * Needs at run time: tests/fixtures/sparse, MEMTOOL_BUILDDIR.
+ */
+#include "tests/spawn.h"
+#include "tests/truth.h"
+
+#include "session.h"
+#include "support/cleanup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What /proc/PID/status says, in kB. Pages of files are not counted: libc's are everybody's. */
+static long footprint(pid_t pid, const char *field)
+{
+	char path[64], line[256];
+	long kilobytes = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	while (kilobytes < 0 && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, field, strlen(field)) == 0)
+			kilobytes = strtol(line + strlen(field), NULL, 10);
+	}
+	assert_true(kilobytes >= 0);
+	return kilobytes;
+}
+
+/* A part of a page table for what was read of files, and nothing like the 128 MiB that 64 GiB need. */
+#define TABLES_MORE 32
+
+static void check(bool no_stop)
+{
+	const struct session_options options = { .no_stop = no_stop };
+	struct spawned *child = spawn_program(spawn_path("tests/fixtures/sparse"));
+	struct session *session;
+	struct heap *heap;
+
+	spawn_expect(child, "ready");
+	spawn_wait_at_rest(child->pid);
+	long memory = footprint(child->pid, "RssAnon:"), tables = footprint(child->pid, "VmPTE:");
+	truth_read(child->pid, &options, &session, &heap);
+	assert_int_equal(footprint(child->pid, "RssAnon:"), memory);
+	assert_in_range(footprint(child->pid, "VmPTE:"), tables, tables + TABLES_MORE);
+	truth_check_audit(heap);
+	truth_check(child->text, heap, &session->process->memory);
+	heap_destroy(heap);
+	session_close(session);
+	spawn_end(child);
+}
+
+static void test_stopped(void **state)
+{
+	(void)state;
+	check(false);
+}
+
+static void test_running(void **state)
+{
+	(void)state;
+	check(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_stopped, spawn_teardown),
+		cmocka_unit_test_teardown(test_running, spawn_teardown),
+	};
+
+	spawn_watchdog(60);
+	return cmocka_run_group_tests_name("footprint", tests, NULL, NULL);
+}
