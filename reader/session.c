@@ -63,6 +63,20 @@ struct memtool_error *session_attach(pid_t pid, const struct session_options *op
 	return NULL;
 }
 
+/* What fails while the process ends or runs another program, fails for that. */
+static struct memtool_error *explain_failure(const struct session *session,
+					     struct memtool_error *failure)
+{
+	struct memtool_error *error = process_check(session->process);
+
+	if (!error || error->code != MEMTOOL_ERROR_NO_PROCESS) {
+		memtool_error_destroy(error);
+		return failure;
+	}
+	memtool_error_destroy(failure);
+	return error;
+}
+
 struct memtool_error *session_locate(struct session *session)
 {
 	if (session->located)
@@ -73,7 +87,7 @@ struct memtool_error *session_locate(struct session *session)
 	if (!error)
 		error = session_choose_glibc(session);
 	if (error)
-		return error;
+		return explain_failure(session, error);
 	name_libc(session);
 	session->located = true;
 	return NULL;

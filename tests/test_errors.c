@@ -4,7 +4,7 @@
  * with 2 (64 for wrong usage), prints no result, and leaves the process as it was.
  *
  * Link: tests/test_errors.c tests/elf_image.c tests/libc_copy.c tests/spawn.c, cmocka.
- * Needs at run time: memtool, tests/fixtures/pattern, MEMTOOL_BUILDDIR. Cases that need root, or a
+ * Needs at run time: memtool, tests/fixtures/pattern and idle, MEMTOOL_BUILDDIR. Cases that need root, or a
  * kernel that runs 32-bit programs, are skipped without.
  */
 #include "tests/elf_image.h"
@@ -332,6 +332,27 @@ static struct spawned *start_with(const struct libc_copy *copy)
 }
 
 /* A libc of which nobody has the symbols: its build-id is no other's. */
+/* Held right behind its exec, before the dynamic linker has done anything. */
+static void test_just_started(void **state)
+{
+	int status;
+
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		execl(spawn_path("tests/fixtures/idle"), "idle", NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_refused(memtool_as(0, pid, "--no-stop"), WORDS("libc.so.6", "try again"));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
 static void test_no_symbols(void **state)
 {
 	const struct libc_copy *copy = *state;
@@ -445,6 +466,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_one_thread_traced, spawn_teardown),
 		cmocka_unit_test_teardown(test_32_bit, spawn_teardown),
 		cmocka_unit_test_teardown(test_no_glibc, spawn_teardown),
+		cmocka_unit_test_teardown(test_just_started, spawn_teardown),
 		cmocka_unit_test_setup_teardown(test_no_symbols, make_libc_copy, remove_libc_copy),
 		cmocka_unit_test_setup_teardown(test_deleted_libc, make_libc_copy,
 						remove_libc_copy),

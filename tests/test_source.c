@@ -309,6 +309,32 @@ static void test_same_chunks(void **state)
 	end_view(&without);
 }
 
+/* Whatever fails once the program is another one, that is why. */
+static void test_exec_meanwhile(void **state)
+{
+	static const enum root_source sources[] = { ROOT_UNKNOWN, ROOT_INVENTORY, ROOT_SYMBOLS,
+						    ROOT_STRUCTURE };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		const struct session_options options = { .source = sources[i] };
+		struct spawned *child = spawn_program(
+			"sh", "-c", "echo first; read x; exec sh -c 'echo second; read x'");
+		struct session *session;
+
+		spawn_expect(child, "first");
+		truth_must(session_attach(child->pid, &options, &session));
+		spawn_write(child, "\n");
+		spawn_expect(child, "second");
+		struct memtool_error *error = session_locate(session);
+		assert_non_null(error);
+		assert_int_equal(error->code, MEMTOOL_ERROR_NO_PROCESS);
+		memtool_error_destroy(error);
+		session_close(session);
+		spawn_end(child);
+	}
+}
+
 int main(void)
 {
 	static const struct same_case same[] = {
@@ -328,6 +354,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_damaged_page, spawn_teardown),
 		cmocka_unit_test_teardown(test_thread_missing, spawn_teardown),
 		cmocka_unit_test_teardown(test_raw_threads, spawn_teardown),
+		cmocka_unit_test_teardown(test_exec_meanwhile, spawn_teardown),
 	};
 	size_t count = 0;
 

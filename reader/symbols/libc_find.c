@@ -87,6 +87,16 @@ static const char *foreign_libc(const struct modules *modules)
 	return NULL;
 }
 
+/* glibc's dynamic linker maps the libc before it does anything else of note. */
+static bool has_glibc_linker(const struct modules *modules)
+{
+	for (size_t i = 0; i < modules->count; i++) {
+		if (strncmp(base_name(modules->data[i]->name), "ld-linux-", 9) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct memtool_error *not_glibc(const struct modules *modules)
 {
 	const char *foreign = foreign_libc(modules);
@@ -95,6 +105,11 @@ static struct memtool_error *not_glibc(const struct modules *modules)
 		return memtool_error_create(MEMTOOL_ERROR_NOT_GLIBC,
 					    "the C library of this process is %s, not glibc",
 					    foreign);
+	if (has_glibc_linker(modules))
+		return memtool_error_create(MEMTOOL_ERROR_NOT_GLIBC,
+					    "no %s in this process, which the dynamic linker has "
+					    "yet to load if it was started just now: try again",
+					    GLIBC_SONAME);
 	return memtool_error_create(MEMTOOL_ERROR_NOT_GLIBC,
 				    "no glibc in this process: none of its %zu modules is %s",
 				    modules->count, GLIBC_SONAME);
