@@ -422,6 +422,26 @@ static void test_usage(void **state)
 	}
 }
 
+/* Address space for the program, and hardly more. */
+static void test_no_memory(void **state)
+{
+	char command[600];
+
+	(void)state;
+	for (unsigned int limit = 4000; limit <= 12000; limit += 1000) {
+		snprintf(command, sizeof(command), "ulimit -v %u; exec %s info 1", limit,
+			 spawn_memtool());
+		const char *const argv[] = { "sh", "-c", command, NULL };
+		const struct spawn_result *result = spawn_run(&(struct spawn_how){ .argv = argv });
+		int code = spawn_exit_code(result);
+		/* 127, or a signal: the dynamic linker had not enough to begin with. */
+		if (code == 127 || code > 128 || code == 0)
+			continue;
+		assert_int_equal(code, 2);
+		assert_int_equal(count_lines(result->err), 1);
+	}
+}
+
 static void test_help(void **state)
 {
 	static const char *const commands[] = { NULL,   "heap",    "chunks", "arenas",
@@ -471,6 +491,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deleted_libc, make_libc_copy,
 						remove_libc_copy),
 		cmocka_unit_test_teardown(test_usage, spawn_teardown),
+		cmocka_unit_test_teardown(test_no_memory, spawn_teardown),
 		cmocka_unit_test_teardown(test_help, spawn_teardown),
 		cmocka_unit_test_teardown(test_unwritable_output, spawn_teardown),
 	};

@@ -128,7 +128,11 @@ int main(int argc, char **argv)
 	argp_err_exit_status = STATUS_USAGE;
 	if (argc > 0)
 		argv[0] = (char *)"memtool"; /* as messages begin */
-	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice) != 0)
-		return STATUS_USAGE;
+	/* Wrong usage ends the program in argp_error(): what comes back is an errno. */
+	error_t errnum = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice);
+	if (errnum) {
+		message_error(memtool_error_os(errnum, "the arguments could not be read"));
+		return STATUS_FAILED;
+	}
 	return run_command(&choice, argc, argv);
 }

@@ -8,14 +8,34 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* What does without memory: only ASCII, and not much of it. */
+static void write_short_line(const char *prefix, const char *message)
+{
+	char line[256];
+	size_t length = (size_t)snprintf(line, sizeof(line) - 1, "%s%s", prefix, message);
+
+	if (length > sizeof(line) - 2)
+		length = sizeof(line) - 2;
+	for (size_t i = 0; i < length; i++) {
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '?';
+	}
+	line[length++] = '\n';
+	/* Nobody is left to be told of a failure. */
+	if (write(STDERR_FILENO, line, length) < 0)
+		return;
+}
+
 /* In one write(2), so that lines of several programs do not mix. */
 static void write_line(const char *prefix, const char *message)
 {
 	_cleanup_output_ struct output *output = NULL;
 	_cleanup_error_ struct memtool_error *error =
 		output_of_fd(STDERR_FILENO, "standard error", &output);
-	if (error)
+	if (error) {
+		write_short_line(prefix, message);
 		return;
+	}
 	output_text(output, prefix);
 	utf8_write_printable(output, message);
 	output_char(output, '\n');
