@@ -398,6 +398,7 @@ static void test_usage(void **state)
 		{ "chunks", "--min-size=-5", "1" },
 		{ "chunks", "--max-size=abc", "1" },
 		{ "chunks", "--limit=many", "1" },
+		{ "chunks", "--output=", "1" },
 		{ "heap", "--source=rumour", "1" },
 		{ "heap", "--layout=none", "1" },
 		{ "heap", "--libc=0", "1" },

@@ -93,6 +93,8 @@ static error_t parse_output(int key, char *argument, struct argp_state *state)
 			parse_choice(state, "format", argument, formats, ARRAY_SIZE(formats));
 		return 0;
 	case 'o':
+		if (!*argument)
+			argp_error(state, "the name of the output file is empty");
 		common->output = argument;
 		return 0;
 	default:
