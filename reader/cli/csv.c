@@ -36,15 +36,19 @@ void csv_bool(struct csv *csv, bool value)
 	csv_string(csv, value ? "true" : "false");
 }
 
+/*
+ * CSV has no escapes: what terminals act on becomes U+FFFD. Tabs and line ends move no cursor to
+ * where it should not be.
+ */
 static void write_escaped(struct output *output, const char *text)
 {
 	uint32_t code;
 
 	for (size_t length; *text; text += length) {
 		length = utf8_decode(text, &code);
-		if (length == 0) {
+		if (length == 0 || utf8_is_control(code)) {
 			output_text(output, UTF8_REPLACEMENT);
-			length = 1;
+			length = length ? length : 1;
 			continue;
 		}
 		if (code == '"')

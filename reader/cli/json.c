@@ -39,8 +39,8 @@ static void write_code(struct output *output, const char *bytes, size_t length, 
 	if (escape) {
 		output_char(output, '\\');
 		output_char(output, escape);
-	} else if (code < 0x20 || (code >= 0x7f && code < 0xa0)) {
-		/* JSON needs only the first lot; terminals act on the second. */
+	} else if (code < 0x20 || utf8_is_control(code)) {
+		/* JSON needs only the first lot; terminals act on the others. */
 		output_printf(output, "\\u%04x", (unsigned int)code);
 	} else {
 		output_write(output, bytes, length);

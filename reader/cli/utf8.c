@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -36,6 +35,15 @@ size_t utf8_decode(const char *text, uint32_t *ret)
 	return length;
 }
 
+bool utf8_is_control(uint32_t code)
+{
+	if (code < 0x20)
+		return code != '\t' && code != '\n' && code != '\r';
+	return (code >= 0x7f && code < 0xa0) || code == 0x061c || code == 0x200e ||
+	       code == 0x200f || (code >= 0x202a && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
 void utf8_write_printable(struct output *output, const char *text)
 {
 	mbstate_t state = { 0 };
@@ -45,7 +53,7 @@ void utf8_write_printable(struct output *output, const char *text)
 		wchar_t character;
 		size_t length = mbrtowc(&character, text, left, &state);
 		bool valid = length != 0 && length <= left;
-		if (valid && iswprint((wint_t)character)) {
+		if (valid && iswprint((wint_t)character) && !utf8_is_control((uint32_t)character)) {
 			output_write(output, text, length);
 		} else {
 			if (!valid) {

@@ -7,6 +7,7 @@
 
 #include "cli/output.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,12 @@
  * code point in *ret; 0 at the end of text and where there is none.
  */
 size_t utf8_decode(const char *text, uint32_t *ret);
+
+/*
+ * Whether a terminal may act on it rather than show it: C0 but for tabs and line ends, DEL, C1, and
+ * what changes the direction of text (Unicode's Bidi_Control).
+ */
+bool utf8_is_control(uint32_t code);
 
 /* U+FFFD, which stands for a byte that belongs to no sequence. */
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The buffered writer, numbers and units, and what options are parsed by. */
+#include "cli/csv.h"
 #include "cli/digits.h"
 #include "cli/groups.h"
 #include "cli/options.h"
@@ -9,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -195,6 +197,36 @@ static void test_printable(void **state)
 	assert_content(fd, "a\\x1b[31m\\x0a\\x7f\\xc3\\xa9z");
 }
 
+/* Where a terminal might act on them, characters are not passed on: in CSV there is no escape. */
+static void test_controls(void **state)
+{
+	_cleanup_close_ int fd = memfd_create("written", MFD_CLOEXEC);
+	_cleanup_output_ struct output *output = open_fd(fd);
+
+	(void)state;
+	struct csv csv = csv_start(output, "name");
+	csv_string(&csv, "a\tb\x1b[1m\x7f\xc2\x9b"
+			 "c\xe2\x80\xae\xc3\xa9");
+	csv_end_row(&csv);
+	assert_null(output_finish(output));
+	assert_content(fd, "name\na\tb" UTF8_REPLACEMENT "[1m" UTF8_REPLACEMENT UTF8_REPLACEMENT
+			   "c" UTF8_REPLACEMENT "\xc3\xa9\n");
+}
+
+static void test_printable_utf8(void **state)
+{
+	_cleanup_close_ int fd = memfd_create("written", MFD_CLOEXEC);
+	_cleanup_output_ struct output *output = open_fd(fd);
+
+	(void)state;
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		skip();
+	utf8_write_printable(output, "\xc3\xa9\xe2\x80\xae\xc2\x9b\xe2\x81\xa6z");
+	setlocale(LC_CTYPE, "C");
+	assert_null(output_finish(output));
+	assert_content(fd, "\xc3\xa9\\xe2\\x80\\xae\\xc2\\x9b\\xe2\\x81\\xa6z");
+}
+
 static void assert_decimal(uint64_t value, const char *expected)
 {
 	char text[DECIMAL_MAX + 1];
@@ -375,6 +407,8 @@ int main(void)
 		cmocka_unit_test(test_file_is_replaced),
 		cmocka_unit_test(test_width_of_a_file),
 		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_controls),
+		cmocka_unit_test(test_printable_utf8),
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_count),
