@@ -4,7 +4,7 @@
  * with 2 (64 for wrong usage), prints no result, and leaves the process as it was.
  *
  * Link: tests/test_errors.c tests/elf_image.c tests/libc_copy.c tests/spawn.c, cmocka.
- * Needs at run time: memtool, tests/fixtures/pattern and idle, MEMTOOL_BUILDDIR. Cases that need root, or a
+ * Needs at run time: memtool, tests/fixtures/pattern, damage and idle, MEMTOOL_BUILDDIR. Cases that need root, or a
  * kernel that runs 32-bit programs, are skipped without.
  */
 #include "tests/elf_image.h"
@@ -475,6 +475,19 @@ static void test_unwritable_output(void **state)
 	assert_unharmed(child);
 }
 
+/* No notes on an answer that nobody gets. */
+static void test_unwritable_doubt(void **state)
+{
+	struct spawned *child = spawn_program(spawn_path("tests/fixtures/damage"), "size-zero");
+	char pid[16];
+
+	(void)state;
+	spawn_expect(child, "ready");
+	snprintf(pid, sizeof(pid), "%d", child->pid);
+	const char *const full[] = { spawn_memtool(), "chunks", "--output=/dev/full", pid, NULL };
+	assert_refused(spawn_run(&(struct spawn_how){ .argv = full }), WORDS("/dev/full", "space"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,6 +508,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_no_memory, spawn_teardown),
 		cmocka_unit_test_teardown(test_help, spawn_teardown),
 		cmocka_unit_test_teardown(test_unwritable_output, spawn_teardown),
+		cmocka_unit_test_teardown(test_unwritable_doubt, spawn_teardown),
 	};
 
 	spawn_watchdog(300);

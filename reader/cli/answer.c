@@ -31,20 +31,22 @@ static struct memtool_error *give(const struct answer *answer,
 		error = answer->check(reading, settings);
 	if (error)
 		return error;
-	if (!settings->quiet && !(answer->tells_audit & 1u << settings->format)) {
-		malloc_note(reading->session);
-		note_audit(&reading->heap->audit);
-	}
-
 	/* Only now, so that a file stays as it was when there is nothing to write to it. */
 	_cleanup_output_ struct output *output = NULL;
 	error = output_open(settings->output, &output);
 	if (error)
 		return error;
 	error = answer->writers[settings->format](reading, settings, output);
+	if (!error)
+		error = output_finish(output);
 	if (error)
 		return error;
-	return output_finish(output);
+	/* Behind the answer: where that fails, the failure is all there is to say. */
+	if (!settings->quiet && !(answer->tells_audit & 1u << settings->format)) {
+		malloc_note(reading->session);
+		note_audit(&reading->heap->audit);
+	}
+	return NULL;
 }
 
 enum exit_status answer_give(const struct answer *answer, const struct common_options *settings)
