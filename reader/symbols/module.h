@@ -75,11 +75,9 @@ struct module_symbol {
 /*
  * A defined symbol by exact name: from .symtab of the file, else its .dynsym, else .symtab of the
  * debug file, which is not even looked for until then. Global symbols win over local ones of that
- * name; versions are ignored, the default one wins. *ret_found says whether there is one; having
- * no symbol table at all is not an error either.
+ * name; versions are ignored, the default one wins. False if there is none, or no symbol table.
  */
-struct memtool_error *module_find_symbol(struct module *module, const char *name, bool *ret_found,
-					 struct module_symbol *ret);
+bool module_find_symbol(struct module *module, const char *name, struct module_symbol *ret);
 
 /* Where a module's symbols are, by its own file and an installed debug file. */
 struct module_tables {
@@ -91,9 +89,6 @@ struct module_tables {
 
 /* Looks for the debug file only where the file has no .symtab, and never at debuginfod. */
 struct memtool_error *module_find_tables(struct module *module, struct module_tables *ret);
-
-/* Whether a .symtab of the module (its file's or its debug file's) could be had. */
-struct memtool_error *module_has_symtab(struct module *module, bool *ret);
 
 /*
  * l_tls_offset: where the module's TLS block lies in every thread, as fs_base - offset. Known for

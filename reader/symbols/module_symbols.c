@@ -20,8 +20,7 @@ struct module_symbol module_symbol(const struct module *module, const Elf64_Sym 
 	};
 }
 
-struct memtool_error *module_find_symbol(struct module *module, const char *name, bool *ret_found,
-					 struct module_symbol *ret)
+bool module_find_symbol(struct module *module, const char *name, struct module_symbol *ret)
 {
 	struct symbol_query query = { .name = name, .types = SYMTAB_ANY };
 	const struct elf_file *file = module_file(module);
@@ -35,8 +34,7 @@ struct memtool_error *module_find_symbol(struct module *module, const char *name
 
 	if (query.rank)
 		*ret = module_symbol(module, &query.symbol);
-	*ret_found = query.rank != SYMBOL_NOT_FOUND;
-	return NULL;
+	return query.rank != SYMBOL_NOT_FOUND;
 }
 
 /* The kernel knows by what path a descriptor was opened. */
@@ -68,15 +66,6 @@ struct memtool_error *module_find_tables(struct module *module, struct module_ta
 	if (!error)
 		*ret = tables;
 	return error;
-}
-
-struct memtool_error *module_has_symtab(struct module *module, bool *ret)
-{
-	const struct elf_file *file = module_file(module);
-
-	*ret = (file && symtab_exists(file, SHT_SYMTAB)) ||
-	       ((file = module_debug_file(module)) && symtab_exists(file, SHT_SYMTAB));
-	return NULL;
 }
 
 bool module_search_symtab(struct module *module, struct symbol_query *queries, size_t count)

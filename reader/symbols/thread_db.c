@@ -25,12 +25,8 @@ static struct memtool_error *not_told(const char *name)
 struct memtool_error *thread_db_symbol(struct module *module, const char *name, uint64_t *ret)
 {
 	struct module_symbol symbol;
-	bool found;
 
-	struct memtool_error *error = module_find_symbol(module, name, &found, &symbol);
-	if (error)
-		return error;
-	if (!found)
+	if (!module_find_symbol(module, name, &symbol))
 		return not_told(name);
 	*ret = symbol.address;
 	return NULL;

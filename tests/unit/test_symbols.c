@@ -193,13 +193,11 @@ static void check_program(const struct spawned *child, bool shared)
 	struct libc libc;
 	struct malloc_roots roots = { 0 };
 	struct module_symbol symbol;
-	bool found;
 
 	look_at(child->pid);
 	struct module *program = find_executable();
 	assert_int_equal(program->interpreted, shared);
-	no_error(module_find_symbol(program, "idle_variable", &found, &symbol));
-	assert_true(found);
+	assert_true(module_find_symbol(program, "idle_variable", &symbol));
 	assert_int_equal(symbol.address, told(child, "variable "));
 	assert_int_equal(symbol.size, sizeof(int));
 	assert_false(symbol.tls);
@@ -341,10 +339,7 @@ static __thread int test_tls_variable = 9;
 
 static void find(struct module *module, const char *name, struct module_symbol *ret)
 {
-	bool found;
-
-	no_error(module_find_symbol(module, name, &found, ret));
-	if (!found)
+	if (!module_find_symbol(module, name, ret))
 		fail_msg("%s has no symbol %s", module->name, name);
 }
 
@@ -353,7 +348,6 @@ static void test_own_symbols(void **state)
 {
 	struct module_symbol symbol;
 	uint64_t fs_base = (uintptr_t)__builtin_thread_pointer(), offset;
-	bool found;
 
 	(void)state;
 	look_at(getpid());
@@ -370,13 +364,9 @@ static void test_own_symbols(void **state)
 	assert_int_equal(fs_base - offset + symbol.address, (uintptr_t)&test_tls_variable);
 	assert_int_equal(symbol.size, sizeof(test_tls_variable));
 
-	no_error(module_find_symbol(program, "no_such_symbol", &found, &symbol));
-	assert_false(found);
+	assert_false(module_find_symbol(program, "no_such_symbol", &symbol));
 	/* It is referred to here, but is not defined here. */
-	no_error(module_find_symbol(program, "dlvsym", &found, &symbol));
-	assert_false(found);
-	no_error(module_has_symtab(program, &found));
-	assert_true(found);
+	assert_false(module_find_symbol(program, "dlvsym", &symbol));
 }
 
 /* The same of libc: a versioned function, where the old version is not meant, and errno. */
