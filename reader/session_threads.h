@@ -6,9 +6,9 @@
 #ifndef SESSION_THREADS_H
 #define SESSION_THREADS_H
 
+#include "common/malloc_roots.h"
 #include "glibc/inventory.h"
 #include "glibc/read.h"
-#include "glibc/roots.h"
 #include "session.h"
 
 /* The threads that are held; their registers are the truth, and the page may confirm it. */

@@ -4,8 +4,8 @@
  * with 2 (64 for wrong usage), prints no result, and leaves the process as it was.
  *
  * Link: tests/test_errors.c tests/elf_image.c tests/libc_copy.c tests/spawn.c, cmocka.
- * Needs at run time: memtool, tests/fixtures/pattern, damage and idle, MEMTOOL_BUILDDIR. Cases that need root, or a
- * kernel that runs 32-bit programs, are skipped without.
+ * Needs at run time: memtool, tests/fixtures/pattern, damage and idle, MEMTOOL_BUILDDIR. Cases that
+ * need root, or a kernel that runs 32-bit programs, are skipped without.
  */
 #include "tests/elf_image.h"
 #include "tests/libc_copy.h"

@@ -25,17 +25,6 @@ const char *chunk_state_name(enum chunk_state state)
 	return names[state];
 }
 
-const char *root_source_name(enum root_source source)
-{
-	static const char *const names[] = {
-		[ROOT_UNKNOWN] = "unknown",
-		[ROOT_INVENTORY] = "inventory",
-		[ROOT_SYMBOLS] = "symbols",
-		[ROOT_STRUCTURE] = "structure",
-	};
-	return names[source];
-}
-
 void heap_destroy(struct heap *heap)
 {
 	if (!heap)

@@ -14,8 +14,8 @@
 #define GLIBC_HEAP_H
 
 #include "common/glibc_layout.h"
+#include "common/malloc_roots.h"
 #include "glibc/audit.h"
-#include "glibc/roots.h"
 #include "support/range.h"
 
 #include <stdbool.h>

@@ -10,7 +10,7 @@
 #define SYMBOLS_LIBC_H
 
 #include "common/glibc_layout.h"
-#include "glibc/roots.h"
+#include "common/malloc_roots.h"
 #include "support/array.h"
 #include "support/error.h"
 #include "symbols/module.h"

@@ -8,7 +8,7 @@
 #ifndef SYMBOLS_LIBC_STRUCTURE_H
 #define SYMBOLS_LIBC_STRUCTURE_H
 
-#include "glibc/roots.h"
+#include "common/malloc_roots.h"
 #include "support/error.h"
 #include "symbols/libc.h"
 #include "target/memory.h"

@@ -3,11 +3,11 @@
  * struct malloc_roots: the addresses that a walk starts from, each with where it came from.
  *
  * Filled in from the agent's page, from symbols, or from the structure of a stripped libc, address
- * by address; the walk does not care which. In the last case what lies in TLS may be left open until
- * the threads are known.
+ * by address; the walk does not care which. In the last case what lies in TLS may be left open
+ * until the threads are known.
  */
-#ifndef GLIBC_ROOTS_H
-#define GLIBC_ROOTS_H
+#ifndef COMMON_MALLOC_ROOTS_H
+#define COMMON_MALLOC_ROOTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
