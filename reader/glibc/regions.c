@@ -33,7 +33,7 @@ static enum link judge_header(const struct chain *chain, uint64_t address,
 	}
 	if (address == chain->top)
 		return size_is_possible(*size, chain->limit - address) ? LINK_ENDS : LINK_BROKEN;
-	/* The old top, of which malloc cuts a chunk just now (walk.c). */
+	/* The old top, of which malloc cuts a chunk just now (walk_special.c). */
 	if (address < chain->top && chain->top - address < *size &&
 	    header->size % GLIBC_MALLOC_ALIGNMENT == GLIBC_PREV_INUSE)
 		return size_is_possible(*size, chain->limit - address) ? LINK_ENDS : LINK_BROKEN;
@@ -50,7 +50,7 @@ static enum link judge_header(const struct chain *chain, uint64_t address,
 
 /*
  * Whether the fenceposts of a heap that is not its arena's newest start at address: one of size 16
- * and one of size 0, or the latter alone (walk.c).
+ * and one of size 0, or the latter alone (walk_special.c).
  */
 static bool ends_heap(const struct chain *chain, uint64_t address, const struct raw_chunk *header)
 {

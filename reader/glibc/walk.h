@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct walk: the pass over all chunks (walk.c), and what its parts share. Private to them.
+ *
+ * What walks from one ordinary chunk to the next is in walk.c; what else a segment has, top, the
+ * fenceposts and damage, in walk_special.c. The functions below add to what was walked so far;
+ * they are here to be inlined, as they are called for every chunk.
+ */
+#ifndef GLIBC_WALK_H
+#define GLIBC_WALK_H
+
+#include "glibc/chunk.h"
+#include "glibc/copy.h"
+#include "glibc/window.h"
+
+#include <inttypes.h>
+
+struct walk {
+	struct heap_copy *copy;
+	struct window window;
+	struct window search; /* for looking ahead without losing the window */
+	struct segment_array done;
+	struct range links; /* where a next pointer can point */
+
+	/* The segment that is being walked. */
+	struct heap_segment segment;
+	uint64_t top; /* 0 if it lies elsewhere */
+
+	uint64_t arena_bit; /* NON_MAIN_ARENA as chunks in use have it there */
+	uint64_t average; /* size of the last few chunks */
+
+	/* The chunk that the next header settles; size 0 for none. */
+	struct {
+		uint64_t address;
+		uint64_t size;
+		uint64_t bits;
+		uint64_t fd;
+		uint64_t bk;
+	} last;
+};
+
+static inline bool walk_append_item(struct walk *walk, uint64_t address, uint64_t size,
+				    enum chunk_state state)
+{
+	struct chunk chunk = {
+		.address_16 = address >> 4,
+		.arena = walk->segment.arena,
+		.size_8 = size >> 3,
+		.state = state,
+		.thread = CHUNK_NO_THREAD,
+	};
+	return chunk_array_append(&walk->copy->chunks, &chunk);
+}
+
+static inline void walk_add_gap(struct walk *walk, uint64_t bytes)
+{
+	walk->copy->arenas.data[walk->segment.arena].gap_bytes += bytes;
+}
+
+/*
+ * Keeps the first user word of an in-use chunk if it may be a next pointer. Without safe-linking
+ * only the size tells user data apart: up to 2.31 no cached chunk is larger than 0x410.
+ */
+static inline bool walk_note_single_link(struct walk *walk, uint64_t address, uint64_t size,
+					 uint64_t fd)
+{
+	uint64_t next = fd;
+
+	if (walk->copy->layout->safe_linking)
+		next = reveal_pointer(address + GLIBC_CHUNK_HDR_SZ, fd);
+	else if (size > 0x410)
+		return true;
+	if (next % GLIBC_MALLOC_ALIGNMENT || (next && !range_contains(walk->links, next)))
+		return true;
+
+	struct single_link link = {
+		.address_16 = address >> 4,
+		.next_high = next >> 28,
+		.index = walk->copy->chunks.count - 1,
+		.next_low = next >> 4 & 0xffffff,
+	};
+	return single_links_append(&walk->copy->single_links, &link);
+}
+
+static inline bool walk_note_double_link(struct walk *walk)
+{
+	struct double_link link = {
+		.address = walk->last.address,
+		.fd = walk->last.fd,
+		.bk = walk->last.bk,
+		.index = walk->copy->chunks.count - 1,
+	};
+	return double_links_append(&walk->copy->double_links, &link);
+}
+
+/* What the header behind the last chunk says of it; without one it is taken for in use. */
+static inline bool walk_settle_last(struct walk *walk, const struct raw_chunk *header)
+{
+	uint64_t size = walk->last.size;
+
+	if (size == 0)
+		return true;
+	walk->last.size = 0;
+	if (!header || header->size & GLIBC_PREV_INUSE) {
+		if ((walk->last.bits & GLIBC_NON_MAIN_ARENA) != walk->arena_bit)
+			audit_add(&walk->copy->heap->audit, AUDIT_BAD_CHUNK, walk->last.address,
+				  walk->arena_bit, walk->last.bits & GLIBC_NON_MAIN_ARENA,
+				  "chunk 0x%" PRIx64 " has a wrong NON_MAIN_ARENA bit",
+				  walk->last.address);
+		return walk_note_single_link(walk, walk->last.address, size, walk->last.fd);
+	}
+
+	if (header->prev_size != size)
+		audit_add(&walk->copy->heap->audit, AUDIT_BAD_CHUNK, walk->last.address, size,
+			  header->prev_size,
+			  "free chunk 0x%" PRIx64 " has size 0x%" PRIx64
+			  ", but prev_size behind it says 0x%" PRIx64,
+			  walk->last.address, size, header->prev_size);
+	walk->copy->chunks.data[walk->copy->chunks.count - 1].state = CHUNK_UNLISTED;
+	return walk_note_double_link(walk);
+}
+
+/* Ends the segment at end and, unless nothing is left of its range, starts another at next. */
+struct memtool_error *walk_split_segment(struct walk *walk, uint64_t end, uint64_t next);
+
+/* A header that is not an ordinary chunk's: top, a fencepost, or damage. *address goes behind it. */
+struct memtool_error *walk_special(struct walk *walk, const struct raw_chunk *header,
+				   uint64_t *address);
+
+/* The header at *address cannot be, or not be read (NULL). Goes on where chunks make sense again. */
+struct memtool_error *walk_skip_damage(struct walk *walk, const struct raw_chunk *header,
+				       uint64_t *address);
+
+#endif
