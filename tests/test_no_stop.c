@@ -300,6 +300,25 @@ static void test_threads_go_on_starting(void **state)
 	}
 }
 
+/* The first thread has ended: all that is read by the id of the process is empty. */
+static void test_leader_ended(void **state)
+{
+	const struct session_options options = { .no_stop = true };
+	struct spawned *child = spawn_program(spawn_path("tests/fixtures/headless"));
+	struct session *session;
+	struct heap *heap;
+
+	(void)state;
+	spawn_expect(child, "ready");
+	truth_read(child->pid, &options, &session, &heap);
+	truth_check_audit(heap);
+	assert_int_equal(heap->thread_count, 1);
+	assert_true(heap->threads[0].fs_base != 0 && heap->threads[0].tcache != 0);
+	assert_int_equal(heap->threads[0].tcached.count, 3);
+	heap_destroy(heap);
+	session_close(session);
+}
+
 int main(void)
 {
 	static const struct program programs[] = {
@@ -314,6 +333,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_unknown_thread, spawn_teardown),
 		cmocka_unit_test_teardown(test_unlisted_threads, spawn_teardown),
 		cmocka_unit_test_teardown(test_stale_entries, spawn_teardown),
+		cmocka_unit_test_teardown(test_leader_ended, spawn_teardown),
 		cmocka_unit_test_teardown(test_thread_starts, spawn_teardown),
 		cmocka_unit_test_teardown(test_threads_go_on_starting, spawn_teardown),
 	};

@@ -6,6 +6,7 @@
 #include "symbols/elf_image.h"
 #include "symbols/module_files.h"
 #include "symbols/symbol_at.h"
+#include "target/procfs.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -73,7 +74,8 @@ static uint64_t auxiliary_value(pid_t pid, uint64_t type)
 	Elf64_auxv_t vector[64];
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
+	/* A leader that exited before its threads shows none. */
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)procfs_live_thread(pid));
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t size = fd < 0 ? -1 : read(fd, vector, sizeof(vector));
 	for (ssize_t i = 0; i < size / (ssize_t)sizeof(vector[0]); i++) {

@@ -74,6 +74,7 @@ static struct memtool_error *identify(struct process *process, pid_t *ret_tid)
 	if (error)
 		return error;
 	process->start_time = stat.start_time;
+	process->reader = tid;
 	*ret_tid = tid;
 	return NULL;
 }

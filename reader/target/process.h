@@ -38,6 +38,7 @@ struct process {
 	bool forked; /* it has not called exec since: its memory was begun by its parent */
 
 	/* Private to this room. */
+	pid_t reader; /* a thread by which memory is read while none is held */
 	pid_t held; /* one of the threads while all of them are held, else 0 */
 	bool vm_readv_refused; /* read from mem_fd, then, where maps says that it is readable */
 	struct maps maps; /* empty unless held and needed */

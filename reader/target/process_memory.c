@@ -2,6 +2,7 @@
 #include "target/process_memory.h"
 
 #include "target/pagemap.h"
+#include "target/procfs.h"
 
 #include <errno.h>
 #include <sys/uio.h>
@@ -93,6 +94,22 @@ static struct memtool_error *read_from_file(struct process *process, uint64_t ad
 	return NULL;
 }
 
+/* What read_by_vm_readv() does, by a thread that has memory: a leader that has exited has none. */
+static int read_by_thread(struct process *process, uint64_t address, char *buffer, size_t length,
+			  size_t *ret)
+{
+	if (process->held)
+		return read_by_vm_readv(process->held, address, buffer, length, ret);
+	int errnum = read_by_vm_readv(process->reader, address, buffer, length, ret);
+	if (errnum != ESRCH)
+		return errnum;
+	pid_t tid = procfs_live_thread(process->pid);
+	if (tid == 0 || tid == process->reader)
+		return errnum;
+	process->reader = tid;
+	return read_by_vm_readv(tid, address, buffer, length, ret);
+}
+
 static struct memtool_error *process_memory_read(struct memory *memory, uint64_t address,
 						 void *buffer, size_t length, size_t *ret)
 {
@@ -101,8 +118,7 @@ static struct memtool_error *process_memory_read(struct memory *memory, uint64_t
 	int errnum = EPERM;
 
 	if (!process->vm_readv_refused)
-		errnum = read_by_vm_readv(process->held ? process->held : process->pid, address,
-					  buffer, length, &count);
+		errnum = read_by_thread(process, address, buffer, length, &count);
 	struct memtool_error *error = NULL;
 	switch (errnum) {
 	case 0:
@@ -112,7 +128,7 @@ static struct memtool_error *process_memory_read(struct memory *memory, uint64_t
 	case ENOSYS:
 		process->vm_readv_refused = true;
 		__attribute__((__fallthrough__));
-	case ESRCH: /* a leader that exited before its threads has no memory for it */
+	case ESRCH: /* the thread has gone, with or without the process */
 		error = read_from_file(process, address, buffer, length, &count);
 		break;
 	default:
