@@ -3,6 +3,7 @@
 
 #include "target/process_memory.h"
 #include "target/procfs.h"
+#include "target/tasks.h"
 #include "target/tracer.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +34,10 @@ struct stop {
 
 /* A call of PTRACE_SEIZE that takes this long hangs in an exec of the target. */
 #define SEIZE_LIMIT_NS 500000000
+
+/* A process that another memtool holds is tried again for about a second. */
+#define RETRIES  30
+#define RETRY_NS 25000000
 
 static void wait_for(sem_t *semaphore)
 {
@@ -173,11 +180,8 @@ static struct memtool_error *settle(struct stop *stop)
 				    stop->process->pid);
 }
 
-struct memtool_error *stop_threads(struct process *process, struct stop **ret)
+static struct memtool_error *try_stop(struct process *process, struct stop **ret)
 {
-	if (process->pid == getpid())
-		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
-					    "a process cannot stop itself: stop it from another");
 	/* Threads of a stranger are not even to be touched. */
 	struct memtool_error *error = process_check(process);
 	if (error)
@@ -205,6 +209,48 @@ struct memtool_error *stop_threads(struct process *process, struct stop **ret)
 	}
 	*ret = stop;
 	return NULL;
+}
+
+/* Whether the tracer of a thread of pid is another process of our name: it will soon be done. */
+static bool is_traced_by_our_like(pid_t pid)
+{
+	char own[16], name[16];
+	_cleanup_(task_array_deinit) struct task_array tasks = { 0 };
+	_cleanup_error_ struct memtool_error *error = tasks_read(pid, &tasks);
+
+	procfs_comm(getpid(), getpid(), own);
+	for (size_t i = 0; i < tasks.count; i++) {
+		_cleanup_free_ char *status = NULL;
+		const char *field;
+		size_t length;
+		_cleanup_error_ struct memtool_error *unread =
+			procfs_read(tasks.data[i].tid, "status", &status, &length);
+		pid_t tracer = 0;
+		if (!unread && (field = procfs_status_field(status, "TracerPid")))
+			tracer = atoi(field);
+		if (tracer == 0)
+			continue;
+		procfs_comm(tracer, tracer, name);
+		return tgkill(getpid(), tracer, 0) < 0 && strcmp(own, name) == 0;
+	}
+	return false;
+}
+
+struct memtool_error *stop_threads(struct process *process, struct stop **ret)
+{
+	if (process->pid == getpid())
+		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
+					    "a process cannot stop itself: stop it from another");
+	for (int attempt = 0;; attempt++) {
+		/* Two that hinder each other shall not try again at the same moment. */
+		const struct timespec pause = { .tv_nsec = RETRY_NS + getpid() % 16 * 1000000L };
+		struct memtool_error *error = try_stop(process, ret);
+		if (!error || error->code != MEMTOOL_ERROR_NOT_PERMITTED || attempt == RETRIES ||
+		    !is_traced_by_our_like(process->pid))
+			return error;
+		memtool_error_destroy(error);
+		nanosleep(&pause, NULL);
+	}
 }
 
 const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_count)

@@ -42,7 +42,8 @@ struct stopped_thread {
 struct stop;
 
 /*
- * On failure no thread is left stopped. A thread that sleeps uninterruptibly (state D: vfork, a file
+ * On failure no thread is left stopped. A process that another program of our name holds is tried
+ * again for about a second. A thread that sleeps uninterruptibly (state D: vfork, a file
  * server that does not answer) cannot be stopped: this gives up after two seconds.
  */
 struct memtool_error *stop_threads(struct process *process, struct stop **ret);

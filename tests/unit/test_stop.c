@@ -291,6 +291,37 @@ static void test_traced_already(void **state)
 	child_end(&child);
 }
 
+/* One of our like holds it for a moment: that is waited for. */
+static void test_held_for_a_moment(void **state)
+{
+	(void)state;
+	struct child child = child_start(count_for_ever);
+	struct process *process = open_child(&child);
+	struct stop *stop;
+	int held[2];
+
+	assert_int_equal(pipe(held), 0);
+	pid_t other = fork();
+	if (other == 0) {
+		if (stop_threads(process, &stop) || write(held[1], "", 1) != 1)
+			_exit(1);
+		usleep(50000);
+		stop_resume(stop, NULL);
+		_exit(0);
+	}
+	char byte;
+	assert_int_equal(read(held[0], &byte, 1), 1);
+	assert_success(stop_threads(process, &stop));
+	stop_resume(stop, NULL);
+	int status;
+	assert_int_equal(waitpid(other, &status, 0), other);
+	assert_int_equal(status, 0);
+	close(held[0]);
+	close(held[1]);
+	process_close(process);
+	child_end(&child);
+}
+
 /* Enters 32-bit code, as Wine does: a jump to itself in the i386 code segment. */
 static void run_32_bit_code(struct shared *shared)
 {
@@ -348,11 +379,17 @@ static void test_terminal_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_thread),   cmocka_unit_test(test_many_threads),
-		cmocka_unit_test(test_churn),        cmocka_unit_test(test_relay),
-		cmocka_unit_test(test_blocked_read), cmocka_unit_test(test_zombie_leader),
-		cmocka_unit_test(test_ourselves),    cmocka_unit_test(test_traced_already),
-		cmocka_unit_test(test_32_bit_code),  cmocka_unit_test(test_terminal_stop),
+		cmocka_unit_test(test_one_thread),
+		cmocka_unit_test(test_many_threads),
+		cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_blocked_read),
+		cmocka_unit_test(test_zombie_leader),
+		cmocka_unit_test(test_ourselves),
+		cmocka_unit_test(test_traced_already),
+		cmocka_unit_test(test_held_for_a_moment),
+		cmocka_unit_test(test_32_bit_code),
+		cmocka_unit_test(test_terminal_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
