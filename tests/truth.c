@@ -41,6 +41,13 @@ void truth_read(pid_t pid, const struct session_options *options, struct session
 	truth_must(session_open(pid, options, ret_session));
 	truth_must(session_read_heap(*ret_session, ret, &stopped_ns));
 	assert_int_equal(stopped_ns > 0, !options->no_stop);
+	if (options->source != ROOT_UNKNOWN) {
+		assert_int_equal((*ret)->roots.main_arena.source, options->source);
+		assert_int_equal((*ret)->roots.mp.source, options->source);
+		assert_int_equal((*ret)->roots.tcache.source, options->source);
+	}
+	if (options->layout != LAYOUT_AUTO)
+		assert_int_equal((*ret_session)->layout_source, options->layout);
 }
 
 static void differ(struct truth *truth, const char *format, ...)
