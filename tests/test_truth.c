@@ -5,6 +5,7 @@
  * Link: tests/test_truth.c tests/truth.c tests/spawn.c, the reader, cmocka.
  * Needs at run time: all programs of tests/fixtures, MEMTOOL_BUILDDIR.
  */
+#include "tests/fixture_command.h"
 #include "tests/spawn.h"
 #include "tests/truth.h"
 
@@ -18,71 +19,8 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-/* A program of tests/fixtures and its arguments; what has a '=' before it is for its environment. */
-/* clang-format off */
-static const char *const fixtures[] = {
-	"empty",
-	"empty 0x5000",
-	"pattern no-frees 0",
-	"pattern tcache 0",
-	"pattern fastbin 0",
-	"pattern bins 0",
-	"pattern binned-small 0",
-	"pattern no-frees 3",
-	"pattern tcache 3",
-	"pattern fastbin 3",
-	"pattern bins 3",
-	"pattern binned-small 3",
-	"GLIBC_TUNABLES=glibc.malloc.tcache_count=0 pattern fastbin 2 0",
-	"GLIBC_TUNABLES=glibc.malloc.tcache_count=0 pattern binned-small 2 0",
-	"GLIBC_TUNABLES=glibc.malloc.tcache_count=100 pattern fastbin 2 100",
-	"GLIBC_TUNABLES=glibc.malloc.tcache_count=100 pattern binned-small 2 100",
-	"bins",
-	"bins thread",
-	"mmapped",
-	"mmapped thread",
-	"multi_heap",
-	"multi_heap 20",
-	"multi_heap 30",
-	"multi_heap 40",
-	"multi_heap 50",
-	"ended 1",
-	"ended 3",
-	"cross",
-	"shrink clear",
-	"shrink clear thread",
-	"shrink realloc 0x98 0x88",
-	"shrink realloc 0x108 0x78",
-	"shrink realloc 0x8000 0x6000",
-	"shrink realloc 0x9000 0x8ff8",
-	"shrink realloc 0x8000 0x6000 thread",
-	"shrink grow 0x700",
-	"shrink grow 0xde8",
-	"shrink grow 0x700 thread",
-	"shrink align 32 24",
-	"shrink align 64 0x300",
-	"shrink align 64 0x300 thread",
-	"shrink align 128 0x98",
-	"shrink align 256 0x500",
-	"shrink align 4096 0x3000",
-	"shrink align 4096 0x3000 thread",
-	"shrink align 65536 1",
-	"mallopt arena-max 1 5",
-	"mallopt arena-max 2 5",
-	"mallopt arena-max 3 8",
-	"mallopt mxfast 0",
-	"mallopt mxfast 160",
-	"many 500",
-	"brk before 0x1000",
-	"brk before 0x1238",
-	"brk between 0x1000",
-	"brk between 0x1238",
-	"brk between 0x300000",
-	"brk blocked",
-};
-/* clang-format on */
 
 /* What was overwritten in the heap of the fixture "damage". */
 static const char *const damages[] = {
@@ -94,45 +32,23 @@ static const char *const damages[] = {
 	"damage heap-size",
 };
 
-static struct spawned *start(const char *command)
+static struct spawned *start(const char *line)
 {
-	char words[200], path[600];
-	const char *argv[8] = { NULL }, *environment[2] = { NULL };
-	char *rest = NULL;
-	size_t count = 0;
+	struct fixture_command command;
+	char path[600];
 
-	assert_true(strlen(command) < sizeof(words));
-	strcpy(words, command);
-	for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		assert_true(count < 7);
-		if (count == 0 && strchr(word, '='))
-			environment[0] = word;
-		else
-			argv[count++] = word;
-	}
-	snprintf(path, sizeof(path), "tests/fixtures/%s", argv[0]);
-	argv[0] = spawn_path(path);
-	return spawn(&(struct spawn_how){ .argv = argv, .environment = environment });
+	fixture_command_parse(line, &command);
+	snprintf(path, sizeof(path), "tests/fixtures/%s", command.argv[0]);
+	command.argv[0] = spawn_path(path);
+	return spawn(&(struct spawn_how){
+		.argv = command.argv,
+		.environment = (const char *const[]){ command.variable, NULL },
+	});
 }
 
 static void test_fixture(void **state)
 {
-	struct spawned *child = start(*state);
-	struct session *session;
-	struct heap *heap;
-
-	spawn_expect(child, "ready");
-	spawn_wait_at_rest(child->pid);
-	truth_read(child->pid, &(struct session_options){ 0 }, &session, &heap);
-	truth_check_shape(heap);
-	truth_check(child->text, heap, &session->process->memory);
-	truth_check_audit(heap);
-	heap_destroy(heap);
-	session_close(session);
-
-	/* It was not harmed: it sees the end of its input and exits. */
-	spawn_close_input(child);
-	assert_int_equal(spawn_wait(child), 0);
+	truth_check_fixture(start(*state), &(struct session_options){ 0 });
 }
 
 /*
@@ -216,18 +132,23 @@ static void test_layouts_agree(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(fixtures) + COUNT(damages) + 2];
+	struct CMUnitTest *tests =
+		calloc(fixture_command_count + COUNT(damages) + 2, sizeof(*tests));
 	size_t count = 0;
 
 	spawn_watchdog(600);
-	for (size_t i = 0; i < COUNT(fixtures); i++)
-		tests[count++] = (struct CMUnitTest){ fixtures[i], test_fixture, NULL,
-						      spawn_teardown, (void *)fixtures[i] };
+	if (!tests)
+		return 1;
+	for (size_t i = 0; i < fixture_command_count; i++)
+		tests[count++] = (struct CMUnitTest){ fixture_commands[i], test_fixture, NULL,
+						      spawn_teardown, (void *)fixture_commands[i] };
 	for (size_t i = 0; i < COUNT(damages); i++)
 		tests[count++] = (struct CMUnitTest){ damages[i], test_damage, NULL, spawn_teardown,
 						      (void *)damages[i] };
 	tests[count++] = (struct CMUnitTest){ "decoy", test_decoy, NULL, spawn_teardown, NULL };
 	tests[count++] = (struct CMUnitTest){ "layouts agree", test_layouts_agree, NULL,
 					      spawn_teardown, NULL };
-	return cmocka_run_group_tests_name("truth", tests, NULL, NULL);
+	int failed = _cmocka_run_group_tests("truth", tests, count, NULL, NULL);
+	free(tests);
+	return failed;
 }

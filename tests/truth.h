@@ -11,13 +11,23 @@
 #include "glibc/heap.h"
 #include "session.h"
 #include "target/memory.h"
+#include "tests/spawn.h"
 
-/* Reads the heap of pid; fails the test with the error's message where that cannot be done. */
+/*
+ * Reads the heap of pid; fails the test with the error's message where that cannot be done, or if
+ * not all came from where options want it.
+ */
 void truth_read(pid_t pid, const struct session_options *options, struct session **ret_session,
 		struct heap **ret);
 
 /* Fails the test if error is one. */
 void truth_must(struct memtool_error *error);
+
+/*
+ * All of what is below, of a fixture that was started: waits until it is ready, reads it, and sees it
+ * exit unharmed when its input ends.
+ */
+void truth_check_fixture(struct spawned *child, const struct session_options *options);
 
 /* text as the fixture wrote it; memory is for the "bytes" lines. */
 void truth_check(const char *text, const struct heap *heap, struct memory *memory);
