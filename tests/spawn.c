@@ -79,6 +79,8 @@ static void become(const struct spawn_how *how, int in, int out, int err)
 		_exit(126);
 	for (const char *const *entry = how->environment; entry && *entry; entry++)
 		putenv((char *)*entry);
+	if (how->root && (chroot(how->root) || chdir("/")))
+		_exit(126);
 	if (how->uid && (setgroups(0, NULL) || setgid(how->uid) || setuid(how->uid)))
 		_exit(126);
 	if (how->exec_fd)

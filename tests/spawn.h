@@ -34,6 +34,7 @@ struct spawned {
 struct spawn_how {
 	const char *const *argv; /* argv[0] is a path, or a name to be looked for in PATH */
 	const char *const *environment; /* "NAME=VALUE" to add, NULL-terminated; may be NULL */
+	const char *root; /* if not NULL, the directory to chroot(2) into */
 	int exec_fd; /* if not 0, the program to execute instead of argv[0] */
 	uid_t uid; /* if not 0, the user (and group) to become */
 	bool mute; /* its standard output goes to /dev/null; spawned.out is -1 */
