@@ -111,7 +111,7 @@ rows()
 # The row of a suite in one place; a cell says how many tests passed, failed and were skipped.
 table_row()
 {
-	local suite=$1 place=$2 name=$3 source layout cell
+	local suite=$1 place=$2 name=${3-} source layout cell
 
 	printf '| %s | %s |' "$name" "${place//_/ }"
 	for source in symbols structure inventory; do
