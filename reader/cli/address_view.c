@@ -198,3 +198,22 @@ char *address_view_brief(const struct address_view *view, bool demangled)
 		return brief_block(view, demangled);
 	return view->chunk ? brief_chunk(view) : brief_mapping(view);
 }
+
+struct memtool_error *address_brief(const struct inspection *inspection, uint64_t address,
+				    bool demangled, char **ret)
+{
+	_cleanup_address_view_ struct address_view view = { 0 };
+
+	if (!maps_find(&inspection->maps, address)) {
+		*ret = NULL;
+		return NULL;
+	}
+	struct memtool_error *error = address_view_make(inspection, address, &view);
+	if (error)
+		return error;
+	char *text = address_view_brief(&view, demangled);
+	if (!text)
+		return memtool_error_no_memory;
+	*ret = text;
+	return NULL;
+}

@@ -38,4 +38,8 @@ void address_view_deinit(struct address_view *view);
  */
 char *address_view_brief(const struct address_view *view, bool demangled);
 
+/* That of an address, to be freed; NULL if nothing is mapped there. */
+struct memtool_error *address_brief(const struct inspection *inspection, uint64_t address,
+				    bool demangled, char **ret);
+
 #endif

@@ -1,36 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memtool peek: the bytes at an address, as they are, or as words with what each points to.
+ * memtool peek: the bytes at an address, as they are, as words with what each points to, or as a
+ * struct (cli/peek_struct.c).
  */
 #include "cli/address_view.h"
 #include "cli/csv.h"
 #include "cli/hex.h"
 #include "cli/json.h"
-#include "cli/parts.h"
-#include "cli/place.h"
+#include "cli/peek.h"
 #include "cli/units.h"
 #include "cli/utf8.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #define LENGTH_MAX (UINT64_C(16) << 20)
 #define ROW        16 /* bytes of a line of text */
 #define WORD       8
 
-struct settings {
-	struct common_options common;
-	struct place place;
-	bool has_place;
-	uint64_t length;
-	bool words;
-	bool demangle;
-	struct parts parts;
-};
-
 static struct memtool_error *find(struct inspection *inspection, void *settings_)
 {
-	struct settings *settings = settings_;
+	struct peek_settings *settings = settings_;
 	uint64_t address;
 
 	struct memtool_error *error = place_find(&settings->place, inspection, &address);
@@ -96,24 +87,18 @@ static struct word word_at(const struct part *part, size_t at)
 
 /* What the word points to; NULL for nothing. To be freed. */
 static struct memtool_error *target_of(const struct inspection *inspection,
-				       const struct settings *settings, const struct word *word,
-				       char **ret)
+				       const struct peek_settings *settings,
+				       const struct word *word, char **ret)
 {
-	_cleanup_address_view_ struct address_view view = { 0 };
-
 	*ret = NULL;
-	if (word->length < WORD || !maps_find(&inspection->maps, word->value))
-		return NULL;
-	struct memtool_error *error = address_view_make(inspection, word->value, &view);
-	if (error)
-		return error;
-	*ret = address_view_brief(&view, settings->demangle);
-	return *ret ? NULL : memtool_error_no_memory;
+	return word->length < WORD
+		       ? NULL
+		       : address_brief(inspection, word->value, settings->demangle, ret);
 }
 
 static struct memtool_error *word_text(const struct inspection *inspection,
-				       const struct settings *settings, const struct word *word,
-				       struct output *output)
+				       const struct peek_settings *settings,
+				       const struct word *word, struct output *output)
 {
 	_cleanup_free_ char *target = NULL;
 	struct memtool_error *error = target_of(inspection, settings, word, &target);
@@ -132,8 +117,8 @@ static struct memtool_error *word_text(const struct inspection *inspection,
 }
 
 static struct memtool_error *part_text(const struct inspection *inspection,
-				       const struct settings *settings, const struct part *part,
-				       struct output *output)
+				       const struct peek_settings *settings,
+				       const struct part *part, struct output *output)
 {
 	size_t step = settings->words ? WORD : ROW;
 	struct memtool_error *error = NULL;
@@ -159,7 +144,7 @@ static struct memtool_error *part_text(const struct inspection *inspection,
 static struct memtool_error *write_text(const struct inspection *inspection, const void *settings_,
 					struct output *output)
 {
-	const struct settings *settings = settings_;
+	const struct peek_settings *settings = settings_;
 	struct memtool_error *error = NULL;
 
 	for (size_t i = 0; i < settings->parts.count && !error; i++)
@@ -168,8 +153,8 @@ static struct memtool_error *write_text(const struct inspection *inspection, con
 }
 
 static struct memtool_error *word_json(const struct inspection *inspection,
-				       const struct settings *settings, const struct word *word,
-				       struct json *json)
+				       const struct peek_settings *settings,
+				       const struct word *word, struct json *json)
 {
 	_cleanup_free_ char *target = NULL;
 	struct memtool_error *error = target_of(inspection, settings, word, &target);
@@ -189,8 +174,8 @@ static struct memtool_error *word_json(const struct inspection *inspection,
 }
 
 static struct memtool_error *words_json(const struct inspection *inspection,
-					const struct settings *settings, const struct part *part,
-					struct json *json)
+					const struct peek_settings *settings,
+					const struct part *part, struct json *json)
 {
 	struct memtool_error *error = NULL;
 
@@ -202,8 +187,8 @@ static struct memtool_error *words_json(const struct inspection *inspection,
 }
 
 static struct memtool_error *part_json(const struct inspection *inspection,
-				       const struct settings *settings, const struct part *part,
-				       struct json *json)
+				       const struct peek_settings *settings,
+				       const struct part *part, struct json *json)
 {
 	_cleanup_free_ char *hex = part->bytes ? hex_of_bytes(part->bytes, part->length) : NULL;
 	struct memtool_error *error = NULL;
@@ -229,7 +214,7 @@ static struct memtool_error *part_json(const struct inspection *inspection,
 static struct memtool_error *write_json(const struct inspection *inspection, const void *settings_,
 					struct output *output)
 {
-	const struct settings *settings = settings_;
+	const struct peek_settings *settings = settings_;
 	struct json json = json_start(output, settings->words ? 4 : 2);
 	struct memtool_error *error = NULL;
 
@@ -248,7 +233,7 @@ static struct memtool_error *write_json(const struct inspection *inspection, con
 static struct memtool_error *write_jsonl(const struct inspection *inspection, const void *settings_,
 					 struct output *output)
 {
-	const struct settings *settings = settings_;
+	const struct peek_settings *settings = settings_;
 	struct memtool_error *error = NULL;
 
 	for (size_t i = 0; i < settings->parts.count && !error; i++) {
@@ -259,8 +244,8 @@ static struct memtool_error *write_jsonl(const struct inspection *inspection, co
 }
 
 static struct memtool_error *words_csv(const struct inspection *inspection,
-				       const struct settings *settings, const struct part *part,
-				       struct csv *csv)
+				       const struct peek_settings *settings,
+				       const struct part *part, struct csv *csv)
 {
 	for (size_t at = 0; part->bytes && at < part->length; at += WORD) {
 		const struct word word = word_at(part, at);
@@ -294,7 +279,7 @@ static struct memtool_error *part_csv(const struct part *part, struct csv *csv)
 static struct memtool_error *write_csv(const struct inspection *inspection, const void *settings_,
 				       struct output *output)
 {
-	const struct settings *settings = settings_;
+	const struct peek_settings *settings = settings_;
 	struct csv csv = csv_start(output, settings->words ? "address,length,value,to"
 							   : "address,length,bytes");
 	struct memtool_error *error = NULL;
@@ -307,24 +292,29 @@ static struct memtool_error *write_csv(const struct inspection *inspection, cons
 	return error;
 }
 
+enum { OPTION_THREAD = 512 };
+
 static const struct argp_option argp_options[] = {
 	{ "words", 'w', NULL, 0,
 	  "as little-endian words of 8 bytes, each with the symbol, chunk or mapping it points "
 	  "into",
 	  0 },
 	{ "demangle", 'C', NULL, 0, "show C++, Rust and Swift names as they are in the source", 0 },
+	{ "thread", OPTION_THREAD, "TID", 0, "tcbhead: of this thread alone", 0 },
 	{ 0 },
 };
 
-static void parse_operand(struct argp_state *state, char *argument, struct settings *settings)
+static void parse_operand(struct argp_state *state, char *argument, struct peek_settings *settings)
 {
+	if (!settings->has_place && peek_struct_operand(argument, settings))
+		return;
 	if (!settings->has_place) {
 		if (!place_parse(argument, &settings->place))
 			argp_error(state, "'%s' is not an address", argument);
 		settings->has_place = true;
 		return;
 	}
-	if (settings->length)
+	if (settings->length || settings->type)
 		argp_error(state, "too many operands: '%s'", argument);
 	if (!units_parse_address(argument, &settings->length) &&
 	    !units_parse_size(argument, &settings->length))
@@ -335,7 +325,8 @@ static void parse_operand(struct argp_state *state, char *argument, struct setti
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-	struct settings *settings = state->input;
+	struct peek_settings *settings = state->input;
+	uint64_t number;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -347,6 +338,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'C':
 		settings->demangle = true;
 		return 0;
+	case OPTION_THREAD:
+		if (!units_parse_number(argument, INT_MAX, &number) || number == 0)
+			argp_error(state, "'%s' is not a thread id", argument);
+		settings->tid = (pid_t)number;
+		return 0;
 	case ARGP_KEY_ARG:
 		/* The first is the child's. */
 		if (!settings->common.pid)
@@ -354,7 +350,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		parse_operand(state, argument, settings);
 		return 0;
 	case ARGP_KEY_END:
-		if (settings->common.pid && !settings->length)
+		if (settings->type)
+			peek_struct_check(state, settings);
+		else if (settings->tid)
+			argp_error(state, "--thread goes with tcbhead");
+		else if (settings->common.pid && !settings->length)
 			argp_error(state, "an address and a length are needed");
 		return 0;
 	default:
@@ -367,14 +367,27 @@ static enum exit_status run(int argc, char **argv)
 	static const struct argp argp = {
 		.options = argp_options,
 		.parser = parse,
-		.args_doc = "PID ADDRESS LENGTH",
-		.doc = "Shows bytes of a process's memory, in hexadecimal and as ASCII."
-		       "\v" PLACE_HELP " LENGTH is in bytes, at most 16M. What cannot be read is "
+		.args_doc = "PID ADDRESS LENGTH\nPID TYPE ADDRESS\nPID struct NAME ADDRESS",
+		.doc = "Shows bytes of a process's memory, in hexadecimal and as ASCII, or the "
+		       "fields of a struct there."
+		       "\vTYPE is one of malloc_state, malloc_chunk, heap_info, malloc_par, "
+		       "tcache, "
+		       "tcbhead, link_map and r_debug, which need no debug information; tcbhead "
+		       "without ADDRESS is that of every thread. NAME is any struct, union, class "
+		       "or "
+		       "typedef of one that the debug information of a module has, in C++ "
+		       "SPACE::NAME. Each field is shown with its offset, size, type and value, "
+		       "and "
+		       "with what a pointer leads to.\n\n" PLACE_HELP
+		       " LENGTH is in bytes, at most 16M. What cannot be read is "
 		       "told in its place; only if nothing can, that is an error. The process is "
-		       "not stopped, but for --words, which need its heap; the options --source, "
-		       "--layout and --no-stop are for these. json has the bytes as hexadecimal "
+		       "not stopped, but for --words and structs, which need its heap; the options "
+		       "--source, --layout and --no-stop are for these. json has the bytes as "
+		       "hexadecimal "
 		       "digits; jsonl and csv have a line for each part that could be read, or "
-		       "not, and csv with --words one for each word.",
+		       "not, and csv with --words one for each word; of structs jsonl has a line "
+		       "for "
+		       "each, csv one for each field.",
 		.children = common_children,
 	};
 	struct inspect_answer answer = {
@@ -385,13 +398,15 @@ static enum exit_status run(int argc, char **argv)
 			     [FORMAT_JSONL] = write_jsonl,
 			     [FORMAT_CSV] = write_csv },
 	};
-	struct settings settings = { 0 };
+	struct peek_settings settings = { 0 };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
 	if (settings.words)
 		answer.level = INSPECT_HEAP;
-	enum exit_status status = inspect_give(&answer, &settings.common);
+	enum exit_status status =
+		inspect_give(settings.type ? &peek_struct_answer : &answer, &settings.common);
 	parts_deinit(&settings.parts);
+	peek_struct_deinit(&settings);
 	return status;
 }
 

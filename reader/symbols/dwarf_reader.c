@@ -72,7 +72,7 @@ struct memtool_error *dwarf_reader_open(const struct elf_file *file, bool *ret_f
 	reader.dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!reader.dwarf)
 		return memtool_error_create(MEMTOOL_ERROR_CORRUPT,
-					    "the debug information of libc cannot be read: %s",
+					    "debug information cannot be read: %s",
 					    dwarf_errmsg(-1));
 	add_texts(file->elf, &reader);
 	/* What dwz(1) moved to a file that several share; libdw finds and opens that. */

@@ -9,8 +9,7 @@
 #define IMPORTS_MAX  8 /* of partial units, in depth */
 #define TYPEDEFS_MAX 32
 
-/* Or NULL. */
-static const char *die_name(const struct dwarf_reader *reader, Dwarf_Die *die)
+const char *dwarf_name(const struct dwarf_reader *reader, Dwarf_Die *die)
 {
 	const char *name = dwarf_diename(die);
 
@@ -39,7 +38,7 @@ static bool is_definition(Dwarf_Die *die)
 
 static void take_struct(struct search *search, Dwarf_Die *die)
 {
-	const char *name = die_name(search->reader, die);
+	const char *name = dwarf_name(search->reader, die);
 
 	for (size_t i = 0; name && i < search->count; i++) {
 		struct dwarf_struct *type = &search->structs[i];
@@ -74,7 +73,7 @@ static void search_unit(struct search *search, Dwarf_Die *unit, unsigned int dep
 
 static bool is_unit_of(const struct dwarf_reader *reader, Dwarf_Die *unit, const char *source_file)
 {
-	const char *name = die_name(reader, unit);
+	const char *name = dwarf_name(reader, unit);
 	const char *slash = name ? strrchr(name, '/') : NULL;
 
 	return name && strcmp(slash ? slash + 1 : name, source_file) == 0;
@@ -113,8 +112,7 @@ bool dwarf_struct_size(const struct dwarf_struct *type, uint64_t *ret)
 	return true;
 }
 
-/* The type of a DIE, behind typedefs and qualifiers. */
-static bool find_type(Dwarf_Die *die, Dwarf_Die *ret)
+bool dwarf_real_type(Dwarf_Die *die, Dwarf_Die *ret)
 {
 	Dwarf_Die at = *die;
 
@@ -126,6 +124,7 @@ static bool find_type(Dwarf_Die *die, Dwarf_Die *ret)
 		case DW_TAG_typedef:
 		case DW_TAG_const_type:
 		case DW_TAG_volatile_type:
+		case DW_TAG_restrict_type:
 		case DW_TAG_atomic_type:
 			continue;
 		}
@@ -135,24 +134,30 @@ static bool find_type(Dwarf_Die *die, Dwarf_Die *ret)
 	return false;
 }
 
-static bool unsigned_attribute(Dwarf_Die *die, unsigned int name, Dwarf_Word *ret)
+bool dwarf_number(Dwarf_Die *die, unsigned int name, Dwarf_Word *ret)
 {
 	Dwarf_Attribute attribute;
 
 	return dwarf_attr(die, name, &attribute) && dwarf_formudata(&attribute, ret) == 0;
 }
 
+uint64_t dwarf_range_count(Dwarf_Die *range)
+{
+	Dwarf_Word value;
+
+	if (dwarf_number(range, DW_AT_count, &value))
+		return value;
+	return dwarf_number(range, DW_AT_upper_bound, &value) ? value + 1 : 0;
+}
+
 /* Elements of an array of one dimension; 0 if it is not told. */
 static uint64_t array_count(Dwarf_Die *array)
 {
 	Dwarf_Die range;
-	Dwarf_Word value;
 
 	if (dwarf_child(array, &range) != 0 || dwarf_tag(&range) != DW_TAG_subrange_type)
 		return 0;
-	if (unsigned_attribute(&range, DW_AT_count, &value))
-		return value;
-	return unsigned_attribute(&range, DW_AT_upper_bound, &value) ? value + 1 : 0;
+	return dwarf_range_count(&range);
 }
 
 static void describe_type(Dwarf_Die *die, struct dwarf_member *member)
@@ -162,12 +167,12 @@ static void describe_type(Dwarf_Die *die, struct dwarf_member *member)
 
 	member->count = 1;
 	member->element_size = 0;
-	if (!find_type(die, &type))
+	if (!dwarf_real_type(die, &type))
 		return;
 	element = type;
 	if (dwarf_tag(&type) == DW_TAG_array_type) {
 		member->count = array_count(&type);
-		if (!find_type(&type, &element))
+		if (!dwarf_real_type(&type, &element))
 			return;
 	}
 	/* A pointer may have no size of its own (it is the address size of the unit). */
@@ -177,7 +182,7 @@ static void describe_type(Dwarf_Die *die, struct dwarf_member *member)
 }
 
 /* A constant, or, from old compilers, an expression that adds one; 0 if there is none. */
-static bool member_offset(Dwarf_Die *die, uint64_t *ret)
+bool dwarf_member_offset(Dwarf_Die *die, uint64_t *ret)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Op *operations;
@@ -206,9 +211,9 @@ bool dwarf_find_member(const struct dwarf_reader *reader, const struct dwarf_str
 		return false;
 	for (size_t budget = MEMBERS_MAX; budget > 0; budget--) {
 		const char *found =
-			dwarf_tag(&die) == DW_TAG_member ? die_name(reader, &die) : NULL;
+			dwarf_tag(&die) == DW_TAG_member ? dwarf_name(reader, &die) : NULL;
 		if (found && strcmp(found, name) == 0) {
-			if (!member_offset(&die, &member.offset))
+			if (!dwarf_member_offset(&die, &member.offset))
 				return false;
 			describe_type(&die, &member);
 			*ret = member;

@@ -37,6 +37,21 @@ void dwarf_reader_close(struct dwarf_reader *reader);
 
 #define _cleanup_dwarf_reader_ _cleanup_(dwarf_reader_close)
 
+/* The name of a DIE, or NULL. */
+const char *dwarf_name(const struct dwarf_reader *reader, Dwarf_Die *die);
+
+/* The type of a DIE (its DW_AT_type), behind typedefs and qualifiers. */
+bool dwarf_real_type(Dwarf_Die *die, Dwarf_Die *ret);
+
+/* An attribute that is a constant. */
+bool dwarf_number(Dwarf_Die *die, unsigned int name, Dwarf_Word *ret);
+
+/* Elements in one dimension of an array, by its DW_TAG_subrange_type; 0 if it is not told. */
+uint64_t dwarf_range_count(Dwarf_Die *range);
+
+/* Where in its struct a member is; false if that is not the same for all. */
+bool dwarf_member_offset(Dwarf_Die *die, uint64_t *ret);
+
 struct dwarf_struct {
 	const char *name; /* the tag: "malloc_state" */
 	bool found;
