@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""memtool peek of structs: glibc's own by layout, and any by debug information, in every format.
+"""memtool peek of structs, glibc's own by layout and any by debug information, and the commands chunk,
+thread and reveal, in every format.
 
 Needs at run time: memtool, tests/fixtures, MEMTOOL_BUILDDIR, libc6-dbg. Run it through
 test_structs.sh.
@@ -184,6 +185,104 @@ class Structs(unittest.TestCase):
         if not shutil.which("strip") or subprocess.run(["strip", path], check=False).returncode:
             self.skipTest("no strip(1)")
         return path
+
+
+class ChunkThreadReveal(unittest.TestCase):
+    """The commands on one chunk, one thread, one pointer."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.fixture = Fixture("bins", "thread")
+        cls.pid = cls.fixture.pid
+        cls.chunks = chunks_of(cls.pid)
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.fixture.close()
+
+    def test_chunk(self):
+        states = set()
+        for chunk in self.chunks:
+            if chunk["state"] in states:
+                continue
+            states.add(chunk["state"])
+            inside = hex(int(chunk["address"], 16) + chunk["size"] - 1)
+            found = parse(output("chunk", "--format=json", "--length=16", self.pid, inside))
+            (line,) = output("chunk", "--format=jsonl", "--length=16", self.pid, inside).splitlines()
+            self.assertEqual(parse(line), found)
+            (row,) = csv.DictReader(io.StringIO(
+                output("chunk", "--format=csv", "--length=16", self.pid, inside)), strict=True)
+            header, data = found.pop("header"), found.pop("bytes")
+            self.assertEqual(row["bytes"], data)
+            self.assertEqual(len(data), 2 * min(16, chunk["usable"]))
+            self.assertEqual(found, {"pid": self.pid, **chunk})
+            if chunk["state"] in ("malloc-state", "heap-info"):
+                self.assertIsNone(header)
+            elif chunk["state"] != "fencepost":
+                self.assertEqual(int(header["size"], 16) & ~7, chunk["size"])
+                self.assertEqual(header["prev_inuse"], bool(int(header["size"], 16) & 1))
+        self.assertGreaterEqual(states, {"in-use", "tcache", "largebin", "top", "tcache-struct"})
+
+    def test_chunk_text(self):
+        chunk = [one for one in self.chunks if one["usable"] > 600][0]
+        text = output("chunk", self.pid, chunk["user"])
+        self.assertIn(f"chunk      {chunk['address']}\nstate      {chunk['state']}\n", text)
+        self.assertEqual(text.count("  |"), 16)
+        self.assertTrue(text.endswith(f"\n{chunk['usable'] - 256} bytes more\n"))
+        text = output("chunk", "-l", "1M", self.pid, chunk["user"])
+        self.assertEqual(text.count("  |"), (chunk["usable"] + 15) // 16)
+
+    def test_no_chunk(self):
+        result = run("chunk", self.pid, "0")
+        self.assertEqual((result.returncode, result.stdout), (2, b""))
+        self.assertIn(b"contains 0x0", result.stderr)
+        for words in ["chunk", self.pid], ["chunk", self.pid, "1", "2"], ["chunk", self.pid, "0x"]:
+            self.assertEqual(run(*words).returncode, 64, words)
+
+    def test_thread(self):
+        for thread in as_json("threads", self.pid)["threads"]:
+            found = parse(output("thread", "--format=json", self.pid, thread["tid"]))
+            self.assertEqual(found["thread"], thread)
+            expected = [one for one in self.chunks if one.get("thread") == thread["tid"] or
+                        (one["arena"] is not None and one["arena"] == thread["arena"])]
+            self.assertEqual(found["chunks"], expected)
+            lines = output("thread", "--format=jsonl", self.pid, thread["tid"]).splitlines()
+            self.assertEqual([parse(line) for line in lines], expected)
+            rows = list(csv.DictReader(io.StringIO(
+                output("thread", "--format=csv", self.pid, thread["tid"])), strict=True))
+            self.assertEqual([row["address"] for row in rows],
+                             [one["address"] for one in expected])
+            text = output("thread", self.pid, thread["tid"]).splitlines()
+            self.assertEqual(len(text), 2 + 1 + 1 + len(expected))
+
+    def test_no_thread(self):
+        self.assertIn(b"has no thread 1", run("thread", self.pid, "1").stderr)
+        self.assertEqual(run("thread", self.pid, "1").returncode, 2)
+        for words in [], ["x"], ["0"], ["1", "2"]:
+            self.assertEqual(run("thread", self.pid, *words).returncode, 64, words)
+
+    def test_reveal(self):
+        lists = [one for one in as_json("bins", self.pid)["lists"] if one["kind"] == "tcache"]
+        users = [one["user"] for one in self.chunks if one["state"] == "tcache"]
+        self.assertTrue(lists and users)
+        found = parse(output("reveal", "--format=json", self.pid, *users))["pointers"]
+        ends = [one for one in found if one["revealed"] == "0x0"]
+        self.assertEqual(len(ends), len(lists))
+        for one in found:
+            self.assertEqual(int(one["stored"], 16),
+                             int(one["revealed"], 16) ^ int(one["address"], 16) >> 12)
+            if one not in ends:
+                self.assertIn(one["revealed"], users)
+                self.assertRegex(one["to"], r"^chunk 0x[0-9a-f]+\+16 tcache \d+$")
+        lines = output("reveal", "--format=jsonl", self.pid, *users).splitlines()
+        self.assertEqual([parse(line) for line in lines], found)
+        rows = list(csv.DictReader(io.StringIO(
+            output("reveal", "--format=csv", self.pid, *users)), strict=True))
+        self.assertEqual([row["revealed"] for row in rows], [one["revealed"] for one in found])
+        text = output("reveal", self.pid, ends[0]["address"])
+        self.assertTrue(text.endswith("the end of a list\n"), text)
+        self.assertEqual(run("reveal", self.pid, "8").returncode, 2)
+        self.assertEqual(run("reveal", self.pid).returncode, 64)
 
 
 if __name__ == "__main__":

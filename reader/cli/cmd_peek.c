@@ -6,6 +6,7 @@
 #include "cli/address_view.h"
 #include "cli/csv.h"
 #include "cli/hex.h"
+#include "cli/hex_dump.h"
 #include "cli/json.h"
 #include "cli/peek.h"
 #include "cli/units.h"
@@ -16,7 +17,6 @@
 #include <string.h>
 
 #define LENGTH_MAX (UINT64_C(16) << 20)
-#define ROW        16 /* bytes of a line of text */
 #define WORD       8
 
 static struct memtool_error *find(struct inspection *inspection, void *settings_)
@@ -41,30 +41,6 @@ static struct memtool_error *find(struct inspection *inspection, void *settings_
 					     settings->length, address,
 					     (int)inspection->process->pid);
 	return error;
-}
-
-static void ascii_text(struct output *output, const uint8_t *bytes, size_t length)
-{
-	output_char(output, '|');
-	for (size_t i = 0; i < length; i++)
-		output_char(output, bytes[i] >= ' ' && bytes[i] < 0x7f ? (char)bytes[i] : '.');
-	output_char(output, '|');
-}
-
-static void row_text(uint64_t address, const uint8_t *bytes, size_t length, struct output *output)
-{
-	output_printf(output, "0x%012" PRIx64 "  ", address);
-	for (size_t i = 0; i < ROW; i++) {
-		if (i < length)
-			output_printf(output, "%02x ", bytes[i]);
-		else
-			output_text(output, "   ");
-		if (i == ROW / 2 - 1)
-			output_char(output, ' ');
-	}
-	output_char(output, ' ');
-	ascii_text(output, bytes, length);
-	output_char(output, '\n');
 }
 
 /* A word of the target, or the bytes that are left at the end of a part. */
@@ -107,7 +83,7 @@ static struct memtool_error *word_text(const struct inspection *inspection,
 		return error;
 	output_printf(output, "0x%012" PRIx64 "  %*s%0*" PRIx64 "  ", word->address,
 		      (int)(2 * (WORD - word->length)), "", (int)(2 * word->length), word->value);
-	ascii_text(output, word->bytes, word->length);
+	hex_dump_ascii(output, word->bytes, word->length);
 	if (target) {
 		output_printf(output, "%*s", (int)(WORD - word->length + 2), "");
 		utf8_write_printable(output, target);
@@ -120,7 +96,6 @@ static struct memtool_error *part_text(const struct inspection *inspection,
 				       const struct peek_settings *settings,
 				       const struct part *part, struct output *output)
 {
-	size_t step = settings->words ? WORD : ROW;
 	struct memtool_error *error = NULL;
 
 	if (!part->bytes) {
@@ -128,15 +103,13 @@ static struct memtool_error *part_text(const struct inspection *inspection,
 			      part->length);
 		return NULL;
 	}
-	for (size_t at = 0; at < part->length && !error && !output_failed(output); at += step) {
-		size_t left = part->length - at;
-		if (settings->words) {
-			const struct word word = word_at(part, at);
-			error = word_text(inspection, settings, &word, output);
-		} else {
-			row_text(part->address + at, part->bytes + at, left < ROW ? left : ROW,
-				 output);
-		}
+	if (!settings->words) {
+		hex_dump(output, part->address, part->bytes, part->length);
+		return NULL;
+	}
+	for (size_t at = 0; at < part->length && !error && !output_failed(output); at += WORD) {
+		const struct word word = word_at(part, at);
+		error = word_text(inspection, settings, &word, output);
 	}
 	return error;
 }

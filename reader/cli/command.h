@@ -26,13 +26,16 @@ struct command {
 #define COMMANDS(X) \
 	X(heap)     \
 	X(chunks)   \
+	X(chunk)    \
 	X(arenas)   \
 	X(bins)     \
 	X(threads)  \
+	X(thread)   \
 	X(info)     \
 	X(address)  \
 	X(symbol)   \
 	X(peek)     \
+	X(reveal)   \
 	X(string)   \
 	X(maps)     \
 	X(modules)  \

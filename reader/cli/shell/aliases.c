@@ -70,6 +70,18 @@ static struct memtool_error *expand_errno(char **arguments, size_t count, struct
 	return error ? error : add(ret, "errno");
 }
 
+/* Of TID, or of every thread. */
+static struct memtool_error *expand_tcb(char **arguments, size_t count, struct word_array *ret)
+{
+	char *option = NULL;
+
+	if (count && asprintf(&option, "--thread=%s", arguments[0]) < 0)
+		return memtool_error_no_memory;
+	struct memtool_error *error = expand_to("peek", &option, count, ret);
+	free(option);
+	return error ? error : add(ret, "tcbhead");
+}
+
 /* COUNT ADDRESS, or COUNT ADDRESS -a for bytes and characters. */
 static struct memtool_error *expand_word(char **arguments, size_t count, struct word_array *ret)
 {
@@ -100,6 +112,7 @@ const struct alias shell_aliases[] = {
 	{ "tbss", "NAME...", "symbol: of a TLS variable, where each thread has it", expand_tbss, 1,
 	  SIZE_MAX },
 	{ "errno", "", "symbol errno: where each thread has it", expand_errno, 0, SIZE_MAX },
+	{ "tcb", "[TID]", "peek tcbhead: of one thread, or of each", expand_tcb, 0, 1 },
 	{ "word", "COUNT ADDRESS [-a]", "peek --words; -a: COUNT bytes and characters", expand_word,
 	  2, 3 },
 };
