@@ -34,9 +34,17 @@ static int wait_for(pid_t pid)
 	return status_of(status);
 }
 
-/* The shell itself ignores Ctrl-C while a child runs; the child ends by it. */
+/*
+ * The shell itself ignores Ctrl-C while a child runs; the child ends by it. Ctrl-Z is blocked as long
+ * as the shell holds a target (target/stop.h), which is nothing to the child.
+ */
 static void default_signals(void)
 {
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGQUIT, SIG_DFL);
 }

@@ -120,7 +120,7 @@ static const char *help_of(struct completer *completer, const struct command *co
 	return help.text;
 }
 
-/* The words in a help text that begin with two dashes. */
+/* The words in a help text that begin with two dashes; of "--limit=N" the N is for the user. */
 static bool add_options(struct completion *completion, const char *help, const char *begun)
 {
 	for (const char *at = help; (at = strstr(at, "--"));) {
@@ -128,6 +128,7 @@ static bool add_options(struct completion *completion, const char *help, const c
 
 		while (isalnum((unsigned char)at[length]) || at[length] == '-')
 			length++;
+		length += at[length] == '=';
 		bool starts = at > help && isspace((unsigned char)at[-1]);
 		if (starts && length > 2 && strncmp(at, begun, strlen(begun)) == 0 &&
 		    !add(completion, at, length))
@@ -195,6 +196,12 @@ static void sort_once(struct word_array *words)
 	words->count = kept;
 }
 
+/* Whether a blank is next, or the value of an option. */
+static bool is_whole(const char *word)
+{
+	return word[strlen(word) - 1] != '=';
+}
+
 /* What all candidates go on with behind what has been typed. */
 static bool set_tail(struct completion *completion, size_t typed)
 {
@@ -209,7 +216,7 @@ static bool set_tail(struct completion *completion, size_t typed)
 	}
 	return asprintf(&completion->tail, "%.*s%s", (int)(common - typed),
 			words->count ? words->data[0] + typed : "",
-			words->count == 1 ? " " : "") >= 0;
+			words->count == 1 && is_whole(words->data[0]) ? " " : "") >= 0;
 }
 
 /* By the command that the line begins with, of which the word is an argument. */

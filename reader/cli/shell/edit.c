@@ -46,7 +46,8 @@ static unsigned char suspend(EditLine *el, int key)
 	(void)el, (void)key;
 	/* libedit gives the terminal back before it lets this through, and takes it again after. */
 	raise(SIGTSTP);
-	return CC_REFRESH;
+	/* What others wrote to the terminal meanwhile, libedit knows nothing of. */
+	return CC_REDISPLAY;
 }
 
 /* Shows what the word at the cursor may become, and the line once more. */

@@ -73,6 +73,18 @@ static struct memtool_error *run_words(struct shell *shell, char **words, size_t
 	return words[0] ? run_command(shell, words, count) : memtool_error_no_memory;
 }
 
+/* A target that was killed while we held it stays a zombie, to its parent too, until we let go. */
+static void let_go_of_dead(struct shell *shell)
+{
+	if (!shell->stop)
+		return;
+	_cleanup_error_ struct memtool_error *gone = process_check(shell->process);
+	if (!gone)
+		return;
+	stop_resume(shell->stop, NULL);
+	shell->stop = NULL;
+}
+
 void shell_execute(struct shell *shell, const char *line)
 {
 	_cleanup_words_ struct word_array words = { 0 };
@@ -81,6 +93,7 @@ void shell_execute(struct shell *shell, const char *line)
 	/* A comment makes a script of lines readable. */
 	if (!error && (words.count == 0 || words.data[0][0] == '#'))
 		return;
+	let_go_of_dead(shell);
 	if (!error)
 		error = run_words(shell, words.data, words.count);
 	if (!error)
