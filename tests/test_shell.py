@@ -468,7 +468,10 @@ class Terminal:
                 raise AssertionError(f"the end came before {pattern!r}: {self.text!r}")
 
     def prompt(self):
-        return self.until(re.escape(self.PROMPT))
+        """Up to the prompt, and to when Ctrl-C and Ctrl-Z are keys, which is a little later."""
+        text = self.until(re.escape(self.PROMPT))
+        wait_until(lambda: not termios.tcgetattr(self.fd)[3] & termios.ISIG, "a line is edited")
+        return text
 
     def line(self, text):
         """What a line prints, up to the next prompt."""
@@ -616,13 +619,34 @@ class OnATerminal(unittest.TestCase):
             terminal.send("\x1a")
             terminal.until("Stopped")
             terminal.send("fg\r")
-            terminal.until("memtool> sta")
+            terminal.prompt()
+            terminal.until("sta")
             terminal.send("tus\r")
             self.assertIn("it runs", terminal.prompt())
         terminal.send("exit\r")
         terminal.until(r"\$ ")
         terminal.send("exit\r")
         self.assertEqual(terminal.wait(), 0)
+
+    def test_suspend_at_a_held_target(self):
+        """Then neither the shell stops, nor a command of its, nor, later, with resume, the shell."""
+        terminal = self.open(PAGER="echo paging; exec sleep 1000")
+        terminal.line("stop")
+        terminal.send("\x1a")
+        terminal.until("\a")
+        terminal.send("chunks\r")
+        terminal.until("paging")
+        terminal.send("\x1a\x03")
+        terminal.prompt()
+        self.assertIn("stopped", terminal.line("status"))
+
+    def test_program_has_no_signals_blocked(self):
+        terminal = self.open()
+        terminal.line("stop")
+        terminal.line("run cat")
+        pid = int(re.search(r"attached to (\d+),", terminal.line("status")).group(1))
+        self.assertEqual(int(field_of(f"/proc/{pid}/status", "SigBlk"), 16), 0)
+        terminal.line("detach")
 
     def test_resize(self):
         terminal = self.open()

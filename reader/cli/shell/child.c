@@ -34,17 +34,9 @@ static int wait_for(pid_t pid)
 	return status_of(status);
 }
 
-/*
- * The shell itself ignores Ctrl-C while a child runs; the child ends by it. Ctrl-Z is blocked as long
- * as the shell holds a target (target/stop.h), which is nothing to the child.
- */
+/* The shell itself ignores Ctrl-C while a child runs; the child ends by it. */
 static void default_signals(void)
 {
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTSTP);
-	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGQUIT, SIG_DFL);
 }
@@ -151,6 +143,19 @@ int shell_run_command(struct shell *shell, char **words, size_t count)
 	return status;
 }
 
+/*
+ * As long as the shell holds a target it blocks Ctrl-Z (target/stop.h). Its commands leave it so: they
+ * would stop alone. A program is on its own.
+ */
+static void unblock_suspend(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
 /* In the child: never returns. */
 static void become_program(char **words, size_t count, int input)
 {
@@ -160,6 +165,7 @@ static void become_program(char **words, size_t count, int input)
 	/* The terminal is the shell's, and so are its signals. */
 	setpgid(0, 0);
 	default_signals();
+	unblock_suspend();
 	if (!argv || dup2(input, STDIN_FILENO) < 0)
 		_exit(STATUS_FAILED);
 	argv[0] = name;

@@ -43,7 +43,13 @@ static unsigned char drop_line(EditLine *el, int key)
 
 static unsigned char suspend(EditLine *el, int key)
 {
-	(void)el, (void)key;
+	struct editor *editor;
+
+	(void)key;
+	el_get(el, EL_CLIENTDATA, &editor);
+	/* The target would stand still with us for as long as we do. */
+	if (editor->shell->stop)
+		return CC_ERROR;
 	/* libedit gives the terminal back before it lets this through, and takes it again after. */
 	raise(SIGTSTP);
 	/* What others wrote to the terminal meanwhile, libedit knows nothing of. */
