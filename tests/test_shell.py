@@ -258,6 +258,7 @@ class FromAPipe(unittest.TestCase):
         session = Piped(self, fixture.pid)
         self.assertEqual(session.ask("stop"), "")
         fixture.process.kill()
+        wait_until(lambda: not exists(fixture.pid), "it is a zombie")
         self.assertIn("it has ended", session.ask("status"))
         self.assertEqual(fixture.process.wait(), -signal.SIGKILL)
         self.assertRegex(session.ask("heap"), r"^memtool: ")

@@ -106,7 +106,10 @@ static void become_command(const struct command *command, const char *pid, char 
 		argv[argc++] = (char *)pid;
 	for (size_t i = 1; i < count; i++)
 		argv[argc++] = words[i];
-	exit((int)command->run(argc, argv));
+	enum exit_status status = command->run(argc, argv);
+	free(name);
+	free(argv);
+	exit((int)status);
 }
 
 int shell_run_command(struct shell *shell, char **words, size_t count)
@@ -171,7 +174,9 @@ static void become_program(char **words, size_t count, int input)
 	argv[0] = name;
 	argv[1] = dashes;
 	memcpy(argv + 2, words, count * sizeof(*argv));
-	exit((int)command_run.run((int)count + 2, argv));
+	enum exit_status status = command_run.run((int)count + 2, argv);
+	free(argv);
+	exit((int)status);
 }
 
 /* Until the child has executed the program, or exited: then the last writer of the pipe is gone. */
