@@ -429,6 +429,8 @@ class Terminal:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores
             os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"})
             os.environ["PAGER"] = ""
+            # libedit keeps the names of functions that were added to it.
+            os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
             os.environ.update(environment)
             words = command or [MEMTOOL, "shell", *map(str, arguments)]
             os.execvp(words[0], words)
@@ -701,7 +703,9 @@ class OnATerminal(unittest.TestCase):
         master, slave = pty.openpty()
         before = termios.tcgetattr(slave)
         process = subprocess.Popen([MEMTOOL, "shell"], stdin=slave, stdout=slave, stderr=slave,
-                                   start_new_session=True, env={**os.environ, "TERM": "xterm"})
+                                   start_new_session=True,
+                                   env={**os.environ, "TERM": "xterm",
+                                        "ASAN_OPTIONS": "detect_leaks=0"})
         os.write(master, b"exit\r")
         self.assertEqual(process.wait(PATIENCE_S), 0)
         self.assertEqual(termios.tcgetattr(slave), before)
