@@ -49,14 +49,14 @@ _memtool_value()
 	--layout) _memtool_words 'auto table dwarf' "$2" ;;
 	--state) _memtool_list "$_memtool_states" "$2" ;;
 	--output | -o) _memtool_files "$2" ;;
-	--arena | --limit | --max-size | --min-size | --max-length) ;;
+	--arena | --libc | --limit | --max-size | --min-size | --max-length) ;;
 	*) return 1 ;;
 	esac
 }
 
 _memtool_options()
 {
-	local common='--format= --output= --quiet' heap='--layout= --no-stop --source='
+	local common='--format= --output= --quiet' heap='--layout= --libc= --no-stop --source='
 
 	case $1 in
 	'') ;;
@@ -95,7 +95,7 @@ _memtool()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		= | -o | --output | --format | --source | --layout | --state | --arena | --limit | --max-* | --min-*)
+		= | -o | --output | --format | --source | --layout | --state | --arena | --libc | --limit | --max-* | --min-*)
 			# The next word is the value, if it is not "=".
 			[[ $word == *=* || ${COMP_WORDS[i + 1]} == = ]] || ((i++))
 			;;
