@@ -10,6 +10,7 @@
 #include "session_settle.h"
 #include "session_threads.h"
 #include "support/array.h"
+#include "target/read_ahead.h"
 #include "target/stop.h"
 
 #include <string.h>
@@ -54,8 +55,12 @@ static struct memtool_error *list_anonymous(const struct maps *maps, struct anon
 	return NULL;
 }
 
-/* Reads the heap of a target that is held by stop or, if that is NULL, runs. */
+/*
+ * Reads the heap of a target that is held by stop or, if that is NULL, runs; by way of ahead, if that
+ * is not NULL.
+ */
 static struct memtool_error *copy_heap(struct session *session, const struct stop *stop,
+				       struct read_ahead *ahead,
 				       const struct fs_base_array *orphans, struct heap_copy **ret)
 {
 	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
@@ -81,7 +86,7 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 	roots.threads = threads.data;
 	roots.thread_count = threads.count;
 	const struct heap_source source = {
-		.memory = &session->process->memory,
+		.memory = ahead ? read_ahead_memory(ahead) : &session->process->memory,
 		.layout = &session->layout,
 		.other_layouts = session->other_layouts,
 		.other_count = session->other_count,
@@ -98,6 +103,7 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 		.progress_context = session->options.progress_context,
 	};
 	error = heap_copy(&source, &copy);
+	read_ahead_rest(ahead);
 	if (!error && !stop)
 		error = session_report_born(session, &threads, copy);
 	if (error)
@@ -106,11 +112,23 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 	return NULL;
 }
 
+/* Before the target is held. NULL where it does not pay, or cannot be had: it can be done without. */
+static struct read_ahead *create_read_ahead(struct session *session)
+{
+	struct read_ahead *ahead = NULL;
+
+	if (!read_ahead_pays(process_resident_bytes(session->process)))
+		return NULL;
+	memtool_error_destroy(read_ahead_create(&session->process->memory, &ahead));
+	return ahead;
+}
+
 /* One reading of a target that is stopped for it; how long that was is added to *stopped_ns. */
 static struct memtool_error *read_stopped(struct session *session,
 					  const struct fs_base_array *orphans, struct heap **ret,
 					  uint64_t *stopped_ns)
 {
+	_cleanup_read_ahead_ struct read_ahead *ahead = create_read_ahead(session);
 	struct heap_copy *copy = NULL;
 	struct stop *stop;
 	uint64_t ns;
@@ -120,7 +138,7 @@ static struct memtool_error *read_stopped(struct session *session,
 		return error;
 	error = session_settle(session, stop);
 	if (!error)
-		error = copy_heap(session, stop, orphans, &copy);
+		error = copy_heap(session, stop, ahead, orphans, &copy);
 	stop_resume(stop, &ns);
 	*stopped_ns += ns;
 	session->stops++;
@@ -134,9 +152,11 @@ static struct memtool_error *read_stopped(struct session *session,
 static struct memtool_error *read_as_it_is(struct session *session,
 					   const struct fs_base_array *orphans, struct heap **ret)
 {
+	const struct stop *held = session->options.held;
+	_cleanup_read_ahead_ struct read_ahead *ahead = held ? create_read_ahead(session) : NULL;
 	struct heap_copy *copy;
 
-	struct memtool_error *error = copy_heap(session, session->options.held, orphans, &copy);
+	struct memtool_error *error = copy_heap(session, held, ahead, orphans, &copy);
 	return error ? error : heap_finish(copy, ret);
 }
 

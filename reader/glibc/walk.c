@@ -288,6 +288,7 @@ struct memtool_error *copy_chunks(struct heap_copy *copy)
 		error = window_init(&walk.search, copy->memory);
 	if (error)
 		return error;
+	walk.window.ahead = !copy->live;
 	walk.search.piece = SEARCH_PIECE;
 	walk.search.budget = SEARCH_BUDGET;
 	if (copy->anonymous_count)

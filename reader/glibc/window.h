@@ -13,6 +13,7 @@
 #include "support/range.h"
 #include "target/memory.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,7 +35,13 @@ struct window {
 	uint64_t budget;
 	/* How much to read at once, up to the end of a page; from PAGE to WINDOW_SIZE. */
 	uint64_t piece;
-	struct range range; /* what is in buffer; range.start is a multiple of 16 */
+	/*
+	 * For a pass that does not turn back, over memory that nobody changes: pieces of WINDOW_SIZE
+	 * are read ahead where memory can do that.
+	 */
+	bool ahead;
+	struct range range; /* what is at bytes; range.start is a multiple of 16 */
+	const uint8_t *bytes; /* buffer, or a piece that was read ahead */
 	uint8_t *buffer;
 	/* In looked, which starts with a page, just the pages from present on are there. */
 	struct range looked;
@@ -58,7 +65,7 @@ static inline struct memtool_error *window_at(struct window *window, uint64_t ad
 					      size_t length, const uint8_t **ret)
 {
 	if (range_covers(window->range, address, length)) {
-		*ret = window->buffer + (address - window->range.start);
+		*ret = window->bytes + (address - window->range.start);
 		return NULL;
 	}
 	return window_slide(window, address, length, ret);

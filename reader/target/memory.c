@@ -24,6 +24,21 @@ struct memtool_error *memory_find_present(struct memory *memory, struct range wi
 	return NULL;
 }
 
+void memory_read_ahead(struct memory *memory, struct range range)
+{
+	if (memory->ops->read_ahead)
+		memory->ops->read_ahead(memory, range);
+}
+
+struct memtool_error *memory_take_ahead(struct memory *memory, uint64_t address, size_t length,
+					struct range *ret_range, const uint8_t **ret)
+{
+	*ret = NULL;
+	if (!memory->ops->take_ahead)
+		return NULL;
+	return memory->ops->take_ahead(memory, address, length, ret_range, ret);
+}
+
 struct memtool_error *memory_read(struct memory *memory, uint64_t address, void *buffer,
 				  size_t length, const char *what)
 {

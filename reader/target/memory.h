@@ -39,7 +39,19 @@ struct memory_ops {
 	 */
 	struct memtool_error *(*find_present)(struct memory *memory, struct range within,
 					      struct range *ret);
+	/*
+	 * For a pass over memory that nobody changes meanwhile: read_ahead says what it comes to next,
+	 * and take_ahead is a piece of that with [address, address + length) in it, and where it lies.
+	 * It stays until the next call of either; *ret is NULL if there is none, and address is to be
+	 * read. length is at most READ_AHEAD_OVERLAP. NULL, both: nothing is read ahead.
+	 */
+	void (*read_ahead)(struct memory *memory, struct range range);
+	struct memtool_error *(*take_ahead)(struct memory *memory, uint64_t address, size_t length,
+					    struct range *ret_range, const uint8_t **ret);
 };
+
+/* By how much pieces overlap that are read ahead, so that each header is whole in one of them. */
+#define READ_AHEAD_OVERLAP 64
 
 struct memory {
 	const struct memory_ops *ops;
@@ -52,6 +64,11 @@ struct memtool_error *memory_read_some(struct memory *memory, uint64_t address, 
 /* As memory_ops.find_present; an empty within is fine. */
 struct memtool_error *memory_find_present(struct memory *memory, struct range within,
 					  struct range *ret);
+
+/* As memory_ops.read_ahead and take_ahead, of any provider. */
+void memory_read_ahead(struct memory *memory, struct range range);
+struct memtool_error *memory_take_ahead(struct memory *memory, uint64_t address, size_t length,
+					struct range *ret_range, const uint8_t **ret);
 
 /* All of [address, address + length), or a fault; what names it in the message. */
 struct memtool_error *memory_read(struct memory *memory, uint64_t address, void *buffer,

@@ -204,6 +204,19 @@ void process_set_held(struct process *process, pid_t tid)
 	maps_deinit(&process->maps);
 }
 
+uint64_t process_resident_bytes(const struct process *process)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned long long pages;
+	size_t length;
+
+	struct memtool_error *error = procfs_read(process->pid, "statm", &text, &length);
+	memtool_error_destroy(error);
+	if (error || sscanf(text, "%*u %llu", &pages) != 1)
+		return 0;
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 void process_thread_name(const struct process *process, pid_t tid, char ret[16])
 {
 	procfs_comm(process->pid, tid, ret);

@@ -14,7 +14,7 @@
  *   process_check() after the stop then stands for all reads until it is resumed.
  *
  * Our own process may be opened, to read its memory as it changes; it cannot be stopped. Not for
- * two threads at once on one process.
+ * two threads at once on one process: target/read_ahead.h sees to that where two read.
  */
 #ifndef TARGET_PROCESS_H
 #define TARGET_PROCESS_H
@@ -68,6 +68,9 @@ struct memtool_error *process_check(const struct process *process);
  * Then, and only then, reads go without a check.
  */
 void process_set_held(struct process *process, pid_t tid);
+
+/* How much of its memory is there (proc_pid_statm(5)); 0 if that is not to be had. */
+uint64_t process_resident_bytes(const struct process *process);
 
 /* comm of a thread (proc_pid_comm(5)), control characters shown as '?'; "?" if it is gone. */
 void process_thread_name(const struct process *process, pid_t tid, char ret[16]);

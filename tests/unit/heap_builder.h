@@ -97,6 +97,7 @@ struct heap_builder {
 	struct malloc_roots roots;
 
 	bool live; /* it is to be read as if it ran meanwhile */
+	bool ahead; /* it is to be read by way of target/read_ahead.h */
 	struct builder_items items;
 	struct builder_ranges segments;
 	uint64_t mmapped_bytes;

@@ -2,6 +2,7 @@
 /* The second half of heap_builder.h: reading an image, and what must hold of the result. */
 #include "heap_builder.h"
 
+#include "target/read_ahead.h"
 #include "tests/heap_shape.h"
 
 #include <inttypes.h>
@@ -82,6 +83,7 @@ struct memtool_error *builder_try_read(struct heap_builder *b)
 		.orphans = b->orphans,
 		.orphan_count = b->orphan_count,
 	};
+	_cleanup_read_ahead_ struct read_ahead *ahead = NULL;
 	struct heap_copy *copy = NULL;
 
 	heap_destroy(b->heap);
@@ -89,7 +91,12 @@ struct memtool_error *builder_try_read(struct heap_builder *b)
 	b->reads = 0;
 	b->read_bytes = 0;
 	memory.inner = memory_buffer(b->regions, b->region_count);
+	if (b->ahead) {
+		assert_null(read_ahead_create(&memory.memory, &ahead));
+		source.memory = read_ahead_memory(ahead);
+	}
 	struct memtool_error *error = heap_copy(&source, &copy);
+	read_ahead_rest(ahead);
 	if (error)
 		return error;
 	/* The second half works on the copy alone. */
