@@ -139,11 +139,13 @@ static const struct double_link *find_double(const struct heap_copy *copy, uint6
 
 /*
  * Why address cannot be the next chunk of a tcache or fastbin list; NULL if it can, and is
- * chunks[*ret_index].
+ * chunks[*ret_index]. link is what was kept of it, or NULL: it saves a search through all chunks.
  */
-static const char *judge_cached(const struct tagger *tagger, uint64_t address, uint64_t *ret_index)
+static const char *judge_cached(const struct tagger *tagger, uint64_t address,
+				const struct single_link *link, uint64_t *ret_index)
 {
-	const struct chunk *chunk = heap_find(tagger->heap, address);
+	const struct chunk *chunk =
+		link ? &tagger->heap->chunks[link->index] : heap_find(tagger->heap, address);
 
 	if (!chunk || chunk_address(chunk) != address)
 		return "is no chunk";
@@ -175,7 +177,7 @@ static bool follow_cached(struct tagger *tagger, uint64_t head, uint64_t bias,
 	while (next != 0) {
 		uint64_t address = next - bias, index;
 		const struct single_link *link = find_single_link(tagger->copy, address);
-		const char *wrong = judge_cached(tagger, address, &index);
+		const char *wrong = judge_cached(tagger, address, link, &index);
 
 		if (wrong) {
 			/* A tcache holds only chunks in use; one that denies it is in doubt. */
