@@ -3,6 +3,8 @@
 
 #include "cli/message.h"
 
+#include <unistd.h>
+
 /* Whether an error leaves something to be told of the process. */
 static bool is_passing(const struct memtool_error *error)
 {
@@ -57,6 +59,7 @@ static struct memtool_error *read_heap(struct inspection *inspection)
 	if (!error)
 		error = session_read_heap(inspection->session, &inspection->heap,
 					  &inspection->stopped_ns);
+	progress_bar_deinit(&inspection->bar);
 	if (!error || !is_passing(error))
 		return error;
 	inspection->missing = error;
@@ -103,8 +106,11 @@ struct memtool_error *inspection_open(const struct common_options *common, enum 
 
 	if (!inspection)
 		return memtool_error_no_memory;
-	struct memtool_error *error =
-		session_attach(common->pid, &common->session, &inspection->session);
+	struct session_options options = common->session;
+	inspection->bar.fd = -1;
+	if (!common->quiet)
+		progress_bar_init(&inspection->bar, STDERR_FILENO, &options);
+	struct memtool_error *error = session_attach(common->pid, &options, &inspection->session);
 	if (error)
 		return error;
 	inspection->process = inspection->session->process;
@@ -124,6 +130,7 @@ void inspection_close(struct inspection *inspection)
 {
 	if (!inspection)
 		return;
+	progress_bar_deinit(&inspection->bar);
 	thread_memory_deinit(&inspection->thread_memory);
 	root_threads_deinit(&inspection->threads);
 	heap_destroy(inspection->heap);

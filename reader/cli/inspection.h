@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/progress_bar.h"
 #include "session.h"
 #include "thread_memory.h"
 
@@ -34,6 +35,7 @@ struct inspection {
 	struct thread_memory thread_memory;
 	uint64_t stopped_ns;
 
+	struct progress_bar bar; /* while the heap is read */
 	struct libc own_libc; /* of a session that knows none */
 };
 

@@ -8,6 +8,7 @@
 #define CLI_READING_H
 
 #include "cli/options.h"
+#include "cli/progress_bar.h"
 #include "session.h"
 #include "support/error.h"
 
@@ -17,6 +18,7 @@ struct reading {
 	struct session *session;
 	struct heap *heap;
 	uint64_t stopped_ns; /* how long the process stood still, in all */
+	struct progress_bar bar; /* while the heap is read */
 	char command[COMMAND_NAME_MAX]; /* bytes, as the process named itself */
 };
 
