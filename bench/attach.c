@@ -8,7 +8,6 @@
 #include "bench/bench.h"
 #include "session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define RUNS_MAX 1001
@@ -57,11 +56,13 @@ int main(int argc, char **argv)
 
 	double by_inventory = bench_median(inventory.total_ms, runs);
 	double by_symbols = bench_median(symbols.total_ms, runs);
-	printf("attach to answer, a process of 100 chunks; medians of %zu runs in turns\n", runs);
-	printf("by inventory  %7.3f ms, of which stopped %6.3f ms   bar: under 3 ms, 0.5 ms\n",
-	       by_inventory, bench_median(inventory.stopped_ms, runs));
-	printf("by symbols    %7.3f ms, of which stopped %6.3f ms\n", by_symbols,
-	       bench_median(symbols.stopped_ms, runs));
-	printf("symbols / inventory  %6.2f   bar: at least 5\n", by_symbols / by_inventory);
+	bench_row_at_most(by_inventory, "ms", 3, "100 chunks: open and read, by inventory");
+	bench_row_at_most(bench_median(inventory.stopped_ms, runs), "ms", 0.5,
+			  "100 chunks: target stopped, by inventory");
+	bench_row_at_most(by_symbols, "ms", BENCH_NO_BAR, "100 chunks: open and read, by symbols");
+	bench_row_at_most(bench_median(symbols.stopped_ms, runs), "ms", BENCH_NO_BAR,
+			  "100 chunks: target stopped, by symbols");
+	bench_row_at_least(by_symbols / by_inventory, "x", 5,
+			   "100 chunks: open and read, by symbols / by inventory");
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,57 @@ void bench_run(char *const *argv, char *output, size_t keep, struct bench_run *r
 	close(ends[0]);
 	if (keep)
 		output[total < keep ? total : keep - 1] = '\0';
+}
+
+double bench_time(char *const *argv)
+{
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), status;
+	double before = bench_now_ms();
+	pid_t pid = start(argv, nothing, nothing);
+
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+		bench_fail("%s failed", argv[0]);
+	close(nothing);
+	return bench_now_ms() - before;
+}
+
+static void print_row(double value, const char *unit, double bar, bool at_least, const char *format,
+		      va_list arguments)
+{
+	char what[256];
+
+	vsnprintf(what, sizeof(what), format, arguments);
+	printf("| %-70s | %10.2f %-14s |", what, value, unit);
+	if (bar == BENCH_NO_BAR)
+		printf(" %-13s |     |\n", "");
+	else
+		printf(" %s %5.2f | %-3s |\n", at_least ? "at least" : "at most ", bar,
+		       (at_least ? value >= bar : value <= bar) ? "yes" : "NO");
+	fflush(stdout);
+}
+
+void bench_row_at_most(double value, const char *unit, double bar, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_row(value, unit, bar, false, format, arguments);
+	va_end(arguments);
+}
+
+void bench_row_at_least(double value, const char *unit, double bar, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_row(value, unit, bar, true, format, arguments);
+	va_end(arguments);
+}
+
+void bench_row_absent(const char *what, const char *why)
+{
+	printf("| %-70s | %-25s | %-13s |     |\n", what, why, "");
+	fflush(stdout);
 }
 
 double bench_json_number(const char *json, const char *name)

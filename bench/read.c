@@ -1,23 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long memtool holds a process, against merely copying the same pages, and how much memory it
- * takes a chunk.
+ * How long memtool holds a process and how long it takes, against merely copying the same pages; how
+ * much memory it takes, and how fast it lists chunks into a file.
  *
- *	read MEMTOOL HEAP [CHUNKS [RUNS]]
+ *	read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS]
  *
- * The copy: process_vm_readv(2) of every page of the process's heap in 1 MiB pieces, by one thread,
- * into a buffer that is there already. memtool's pause is what it says itself (stopped_ms), so the
- * threads' stop is in it. The runs alternate.
+ * COUNT, MIN and MAX are HEAP's (heap.c). The copy: process_vm_readv(2) of every page of the heap in
+ * 2 MiB pieces, by one thread, into a buffer that is there already. memtool's pause is what it says
+ * itself (stopped_ms), so the threads' stop is in it. The runs alternate.
  */
 #include "bench/bench.h"
 #include "target/maps.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-#define PIECE ((size_t)1 << 20)
+#define PIECE ((size_t)2 << 20)
+/* The bars are for heaps of this many chunks on; what costs the same for any heap hides it below. */
+#define MANY 5e6
+
+struct figures {
+	double copy[BENCH_RUNS_MAX];
+	double pause[BENCH_RUNS_MAX];
+	double wall[BENCH_RUNS_MAX];
+	double peak_kib[BENCH_RUNS_MAX];
+	double heap[BENCH_RUNS_MAX];
+	double csv[BENCH_RUNS_MAX];
+	double jsonl[BENCH_RUNS_MAX];
+	double chunks;
+	double bytes;
+};
 
 /* Copies all of [heap] and says how many bytes that were. */
 static size_t copy_heap(pid_t pid, const struct maps *maps, char *buffer)
@@ -41,74 +57,82 @@ static size_t copy_heap(pid_t pid, const struct maps *maps, char *buffer)
 	return total;
 }
 
-int main(int argc, char **argv)
+static void measure(char *memtool, pid_t target, size_t runs, struct figures *figures)
 {
-	const char *chunk_count = argc > 3 ? argv[3] : "1000000";
-	size_t runs = argc > 4 ? strtoul(argv[4], NULL, 0) : 9;
-	double copies[BENCH_RUNS_MAX], pauses[BENCH_RUNS_MAX], heaps[BENCH_RUNS_MAX],
-		lists[BENCH_RUNS_MAX], peaks[BENCH_RUNS_MAX];
+	char pid[16], path[] = "/tmp/bench-rows-XXXXXX", option[sizeof(path) + 16];
 	static char output[1 << 20];
-	char pid[16];
-
-	if (argc < 3 || runs < 1 || runs > BENCH_RUNS_MAX)
-		bench_fail("usage: read MEMTOOL HEAP [CHUNKS [RUNS]]");
-	char *target_argv[] = { argv[2], (char *)chunk_count, NULL };
-	struct bench_target target = bench_target_start(target_argv);
-	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
-	char *info_argv[] = { argv[1], (char *)"info", (char *)"--format=json", pid, NULL };
-	char *heap_argv[] = { argv[1], (char *)"heap", pid, NULL };
-	char *list_argv[] = { argv[1], (char *)"chunks", (char *)"--format=csv", pid, NULL };
-
 	struct maps maps;
-	struct memtool_error *error = maps_read(target.pid, &maps);
-	if (error)
-		bench_fail("%s", error->message);
+
+	int fd = mkstemp(path);
+	struct memtool_error *error = maps_read(target, &maps);
 	char *buffer = malloc(PIECE);
-	if (!buffer)
-		bench_fail("no memory");
-	size_t bytes = copy_heap(target.pid, &maps, buffer);
-	double chunks = 0;
+	if (error || !buffer || fd < 0)
+		bench_fail("%s", error ? error->message : "no memory, or no temporary file");
+	snprintf(pid, sizeof(pid), "%d", (int)target);
+	snprintf(option, sizeof(option), "--output=%s", path);
+	char *info[] = { memtool, (char *)"info", (char *)"--format=json", pid, NULL };
+	char *heap[] = { memtool, (char *)"heap", pid, NULL };
+	char *csv[] = { memtool, (char *)"chunks", (char *)"--format=csv", option, pid, NULL };
+	char *jsonl[] = { memtool, (char *)"chunks", (char *)"--format=jsonl", option, pid, NULL };
+
+	memset(buffer, 1, PIECE);
+	figures->bytes = (double)copy_heap(target, &maps, buffer);
 	for (size_t i = 0; i < runs; i++) {
 		struct bench_run run;
 		double before = bench_now_ms();
-		copy_heap(target.pid, &maps, buffer);
-		copies[i] = bench_now_ms() - before;
-		bench_run(info_argv, output, sizeof(output), &run);
-		pauses[i] = bench_json_number(run.output, "stopped_ms");
-		chunks = bench_json_number(run.output, "chunks");
-		bench_run(heap_argv, output, sizeof(output), &run);
-		heaps[i] = run.wall_ms;
-		bench_run(list_argv, output, sizeof(output), &run);
-		lists[i] = run.wall_ms;
-		peaks[i] = run.peak_kib;
+		copy_heap(target, &maps, buffer);
+		figures->copy[i] = bench_now_ms() - before;
+		bench_run(info, output, sizeof(output), &run);
+		figures->pause[i] = bench_json_number(run.output, "stopped_ms");
+		figures->chunks = bench_json_number(run.output, "chunks");
+		figures->wall[i] = run.wall_ms;
+		figures->peak_kib[i] = run.peak_kib;
+		figures->heap[i] = bench_time(heap);
+		figures->csv[i] = bench_time(csv);
+		figures->jsonl[i] = bench_time(jsonl);
 	}
-	bench_target_end(&target);
-
-	/* The same command on a process with hardly a chunk: what memtool takes anyway. */
-	struct bench_run run;
-	char *empty_argv[] = { argv[2], (char *)"1", NULL };
-	target = bench_target_start(empty_argv);
-	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
-	bench_run(list_argv, output, sizeof(output), &run);
-	bench_target_end(&target);
-
-	double copy = bench_median(copies, runs), pause = bench_median(pauses, runs);
-	double heap = bench_median(heaps, runs), list = bench_median(lists, runs);
-	double peak = bench_median(peaks, runs);
-	printf("%.0f chunks, %.1f MB of heap; medians of %zu runs in turns\n", chunks,
-	       (double)bytes / 1e6, runs);
-	printf("copy of the pages, 1 MiB pieces  %8.1f ms %7.2f GB/s\n", copy,
-	       (double)bytes / copy / 1e6);
-	printf("target stopped                   %8.1f ms %7.2f GB/s %6.1f M chunks/s\n", pause,
-	       (double)bytes / pause / 1e6, chunks / pause / 1e3);
-	printf("heap                             %8.1f ms %7.2f GB/s %6.1f M chunks/s\n", heap,
-	       (double)bytes / heap / 1e6, chunks / heap / 1e3);
-	printf("chunks --format=csv              %8.1f ms %7.2f GB/s %6.1f M chunks/s\n", list,
-	       (double)bytes / list / 1e6, chunks / list / 1e3);
-	printf("stopped / copy       %6.2f   bar: at most 2\n", pause / copy);
-	printf("memory, bytes/chunk  %6.1f   bar: at most 32\n",
-	       (peak - run.peak_kib) * 1024 / chunks);
+	unlink(path);
+	close(fd);
 	maps_deinit(&maps);
 	free(buffer);
+}
+
+int main(int argc, char **argv)
+{
+	size_t runs = argc > 7 ? strtoul(argv[7], NULL, 0) : 5;
+	static struct figures figures;
+	char name[64];
+
+	if (argc < 7 || runs < 1 || runs > BENCH_RUNS_MAX)
+		bench_fail("usage: read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS]");
+	char *target_argv[] = { argv[2], argv[3], argv[4], argv[5], NULL };
+	struct bench_target target = bench_target_start(target_argv);
+	measure(argv[1], target.pid, runs, &figures);
+	bench_target_end(&target);
+
+	double copy = bench_median(figures.copy, runs);
+	double pause = bench_median(figures.pause, runs);
+	double wall = bench_median(figures.wall, runs);
+	double heap = bench_median(figures.heap, runs);
+	double peak = bench_median(figures.peak_kib, runs) / 1024;
+	double rows = figures.chunks / 1e3;
+	snprintf(name, sizeof(name), "%s chunks, %.2f GB", argv[3], figures.bytes / 1e9);
+	bench_row_at_most(copy, "ms", BENCH_NO_BAR, "%s: copy, %.1f GB/s", name,
+			  figures.bytes / copy / 1e6);
+	bench_row_at_most(pause, "ms", BENCH_NO_BAR, "%s: target stopped", name);
+	bench_row_at_most(pause / copy, "x", strtod(argv[6], NULL), "%s: target stopped / copy",
+			  name);
+	bench_row_at_most(wall / copy, "x", figures.chunks < MANY ? BENCH_NO_BAR : 1.5,
+			  "%s: info, from exec to exit, / copy", name);
+	bench_row_at_most(heap / copy, "x", BENCH_NO_BAR, "%s: heap, from exec to exit, / copy",
+			  name);
+	if (figures.chunks < MANY)
+		return 0;
+	bench_row_at_most((peak - 64) * 1048576 / figures.chunks, "bytes/chunk", 16,
+			  "%s: memory beyond 64 MiB (%.0f MiB in all)", name, peak);
+	bench_row_at_least(rows / bench_median(figures.csv, runs), "M rows/s", 5,
+			   "%s: chunks --format=csv into a file", name);
+	bench_row_at_least(rows / bench_median(figures.jsonl, runs), "M rows/s", 2.5,
+			   "%s: chunks --format=jsonl into a file", name);
 	return 0;
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Other tools on the same heap, by turns with memtool: wall time, and how long the target stood still.
+ *
+ *	peers MEMTOOL HEAP [COUNT [RUNS]]
+ *
+ * Their commands come from the environment, for sh(1), which has the target in $PID: BENCH_GDB,
+ * BENCH_GEF, BENCH_CORE_ANALYZER and BENCH_CHAP. The pause is seen from outside, for all alike: the
+ * state in /proc/PID/stat, looked at every 100 us.
+ */
+#include "bench/bench.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct watch {
+	char path[32];
+	atomic_bool ends;
+	double stopped_ms;
+};
+
+static void *watch(void *argument)
+{
+	struct watch *self = argument;
+	double last = bench_now_ms();
+
+	while (!atomic_load(&self->ends)) {
+		char text[256] = "";
+		int fd = open(self->path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+			bench_fail("%s cannot be read", self->path);
+		close(fd);
+		const char *state = strrchr(text, ')');
+		double now = bench_now_ms();
+		if (state && (state[2] == 't' || state[2] == 'T'))
+			self->stopped_ms += now - last;
+		last = now;
+		usleep(100);
+	}
+	return NULL;
+}
+
+static double watched(const char *command, pid_t target, double *ret_stopped_ms)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
+	struct watch self = { .stopped_ms = 0 };
+	pthread_t thread;
+
+	snprintf(self.path, sizeof(self.path), "/proc/%d/stat", (int)target);
+	if (pthread_create(&thread, NULL, watch, &self) != 0)
+		bench_fail("cannot start a thread");
+	double wall = bench_time(argv);
+	atomic_store(&self.ends, true);
+	pthread_join(thread, NULL);
+	*ret_stopped_ms = self.stopped_ms;
+	return wall;
+}
+
+static void compare(const char *name, const char *variable, const char *own, pid_t target,
+		    size_t runs)
+{
+	static double walls[2][BENCH_RUNS_MAX], pauses[2][BENCH_RUNS_MAX];
+	const char *commands[2] = { own, getenv(variable) };
+	char what[64];
+
+	snprintf(what, sizeof(what), "%s", name);
+	if (!commands[1]) {
+		snprintf(what, sizeof(what), "%s (%s is not set)", name, variable);
+		bench_row_absent(what, "absent");
+		return;
+	}
+	for (size_t i = 0; i < runs; i++) {
+		for (size_t j = 0; j < 2; j++)
+			walls[j][i] = watched(commands[j], target, &pauses[j][i]);
+	}
+	double wall = bench_median(walls[1], runs), pause = bench_median(pauses[1], runs);
+	bench_row_at_least(wall / bench_median(walls[0], runs), "x", 20,
+			   "%s / memtool heap: wall time (%.0f ms)", name, wall);
+	bench_row_at_least(pause / bench_median(pauses[0], runs), "x", 10,
+			   "%s / memtool heap: target stopped (%.0f ms)", name, pause);
+}
+
+int main(int argc, char **argv)
+{
+	size_t runs = argc > 4 ? strtoul(argv[4], NULL, 0) : 5;
+	char own[4096], pid[16];
+
+	if (argc < 3 || runs < 1 || runs > BENCH_RUNS_MAX)
+		bench_fail("usage: peers MEMTOOL HEAP [COUNT [RUNS]]");
+	char *target_argv[] = { argv[2], argc > 3 ? argv[3] : (char *)"1000000", NULL };
+	struct bench_target target = bench_target_start(target_argv);
+	snprintf(own, sizeof(own), "exec '%s' heap $PID", argv[1]);
+	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
+	setenv("PID", pid, 1);
+	compare("gdb and a walker in Python", "BENCH_GDB", own, target.pid, runs);
+	compare("GEF", "BENCH_GEF", own, target.pid, runs);
+	compare("gcore and core_analyzer", "BENCH_CORE_ANALYZER", own, target.pid, runs);
+	compare("gcore and chap", "BENCH_CHAP", own, target.pid, runs);
+	bench_target_end(&target);
+	return 0;
+}
