@@ -29,11 +29,13 @@ struct stop {
 	uint64_t moment_ns;
 	struct memtool_error *error; /* why it failed; the tracer's until it has settled or ended */
 	struct thread_array threads;
+	bool cancelled; /* the tracer hangs, and cannot be told to let go */
 	bool unblock; /* SIGTSTP */
 };
 
 /* A call of PTRACE_SEIZE that takes this long hangs in an exec of the target. */
-#define SEIZE_LIMIT_NS 500000000
+#define SEIZE_LIMIT_NS  500000000
+#define CANCEL_AGAIN_NS 100000000
 
 /* A process that another memtool holds is tried again for about a second. */
 #define RETRIES  30
@@ -75,6 +77,13 @@ static struct memtool_error *start_tracer(struct stop *stop)
 	return errnum ? memtool_error_os(errnum, "no thread could be started") : NULL;
 }
 
+static void add_ns(struct timespec *time, long ns)
+{
+	time->tv_nsec += ns;
+	time->tv_sec += time->tv_nsec / 1000000000;
+	time->tv_nsec %= 1000000000;
+}
+
 /* Rather than only waits for a processor. */
 static bool sleeps(pid_t tid)
 {
@@ -84,15 +93,13 @@ static bool sleeps(pid_t tid)
 	return !error && stat.state == 'S';
 }
 
-/* False if the tracer hangs, and was told to end. */
+/* False if the tracer hangs, and is to be cancelled. */
 static bool wait_until_settled(struct stop *stop)
 {
 	for (unsigned seen = 0;;) {
 		struct timespec limit;
 		clock_gettime(CLOCK_MONOTONIC, &limit);
-		limit.tv_nsec += SEIZE_LIMIT_NS;
-		limit.tv_sec += limit.tv_nsec / 1000000000;
-		limit.tv_nsec %= 1000000000;
+		add_ns(&limit, SEIZE_LIMIT_NS);
 		if (sem_clockwait(&stop->settled, CLOCK_MONOTONIC, &limit) == 0)
 			return true;
 		if (errno != ETIMEDOUT)
@@ -100,18 +107,36 @@ static bool wait_until_settled(struct stop *stop)
 
 		unsigned seizing = atomic_load(&stop->tracer.seizing);
 		if (seizing % 2 != 0 && seizing == seen && sleeps(stop->tid)) {
-			pthread_cancel(stop->thread);
+			stop->cancelled = true;
 			return false;
 		}
 		seen = seizing;
 	}
 }
 
+/*
+ * The signal by which glibc cancels a thread was seen to be lost, on a busy machine: the thread slept
+ * on in PTRACE_SEIZE, in the midst of being cancelled. So it is sent until the thread has ended.
+ */
+static void cancel_tracer(struct stop *stop)
+{
+	struct timespec limit;
+
+	do {
+		pthread_cancel(stop->thread);
+		clock_gettime(CLOCK_MONOTONIC, &limit);
+		add_ns(&limit, CANCEL_AGAIN_NS);
+	} while (pthread_clockjoin_np(stop->thread, NULL, CLOCK_MONOTONIC, &limit) == ETIMEDOUT);
+}
+
 /* The thread is joined while it still dies; only then does the kernel let go of its tracees. */
 static void end_tracer(struct stop *stop)
 {
 	sem_post(&stop->released);
-	pthread_join(stop->thread, NULL);
+	if (stop->cancelled)
+		cancel_tracer(stop);
+	else
+		pthread_join(stop->thread, NULL);
 	while (tgkill(getpid(), stop->tid, 0) == 0)
 		sched_yield();
 }
