@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Completion of memtool for bash. tests/test_completion.py compares the options here with --help.
+# Completion of memtool for bash. tests/test_docs.py compares the options here with --help.
 
 _memtool_states='in-use mmapped tcache fastbin unsorted smallbin largebin unlisted top fencepost
 	malloc-state heap-info tcache-struct'
@@ -49,7 +49,7 @@ _memtool_value()
 	--layout) _memtool_words 'auto table dwarf' "$2" ;;
 	--state) _memtool_list "$_memtool_states" "$2" ;;
 	--output | -o) _memtool_files "$2" ;;
-	--arena | --libc | --limit | --max-size | --min-size | --max-length) ;;
+	--arena | --length | -l | --libc | --limit | --max-size | --min-size | --max-length | --thread) ;;
 	*) return 1 ;;
 	esac
 }
@@ -60,12 +60,13 @@ _memtool_options()
 
 	case $1 in
 	'') ;;
-	heap | arenas | threads | info) echo "$common $heap" ;;
+	heap | arenas | threads | thread | info) echo "$common $heap" ;;
 	chunks) echo "--arena= --limit= --max-size= --min-size= --state= $common $heap" ;;
+	chunk) echo "--length= $common $heap" ;;
 	bins) echo "--chunks $common $heap" ;;
-	address) echo "--demangle $common $heap" ;;
+	address | reveal) echo "--demangle $common $heap" ;;
 	symbol) echo "--demangle --no-stop --part $common" ;;
-	peek) echo "--demangle --words $common $heap" ;;
+	peek) echo "--demangle --thread= --words $common $heap" ;;
 	string) echo "--max-length= $common" ;;
 	maps | modules) echo "$common" ;;
 	ps) echo '--format= --output=' ;;
@@ -95,7 +96,7 @@ _memtool()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		= | -o | --output | --format | --source | --layout | --state | --arena | --libc | --limit | --max-* | --min-*)
+		= | -o | --output | --format | --source | --layout | --state | --arena | -l | --length | --libc | --limit | --max-* | --min-* | --thread)
 			# The next word is the value, if it is not "=".
 			[[ $word == *=* || ${COMP_WORDS[i + 1]} == = ]] || ((i++))
 			;;
@@ -124,8 +125,8 @@ _memtool()
 	fi
 	case $command in
 	'')
-		_memtool_words 'heap chunks arenas bins threads info address symbol peek string maps
-			modules run ps shell' "$current"
+		_memtool_words 'heap chunks chunk arenas bins threads thread info address symbol peek
+			reveal string maps modules run ps shell' "$current"
 		;;
 	run)
 		compopt -o filenames 2>/dev/null

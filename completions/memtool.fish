@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Completion of memtool for fish. tests/test_completion.py compares the options here with --help.
+# Completion of memtool for fish. tests/test_docs.py compares the options here with --help.
 
 function __memtool_command
     set -l words (commandline -opc)
@@ -29,8 +29,8 @@ function __memtool_states
     end
 end
 
-set -l read heap chunks arenas bins threads info address symbol peek string maps modules
-set -l heap heap chunks arenas bins threads info address peek
+set -l read heap chunks chunk arenas bins threads thread info address symbol peek reveal string maps modules
+set -l heap heap chunks chunk arenas bins threads thread info address peek reveal
 
 complete -c memtool -f
 complete -c memtool -s '?' -l help -d 'Give help'
@@ -39,13 +39,16 @@ complete -c memtool -s V -l version -d 'Print the version'
 
 complete -c memtool -n __memtool_is -a heap -d 'What is in use, what is free, and why'
 complete -c memtool -n __memtool_is -a chunks -d 'Every chunk, with its state'
+complete -c memtool -n __memtool_is -a chunk -d 'One chunk, and what is in it'
 complete -c memtool -n __memtool_is -a arenas -d 'Arenas with their segments and totals'
 complete -c memtool -n __memtool_is -a bins -d 'Free lists: tcaches, fastbins, bins'
 complete -c memtool -n __memtool_is -a threads -d 'Threads with their tcaches and arenas'
+complete -c memtool -n __memtool_is -a thread -d 'One thread, and the chunks it works with'
 complete -c memtool -n __memtool_is -a info -d 'glibc, sources of addresses, pause, audit'
 complete -c memtool -n __memtool_is -a address -d 'What is at an address'
 complete -c memtool -n __memtool_is -a symbol -d 'Where the symbols of a name are'
 complete -c memtool -n __memtool_is -a peek -d 'Bytes at an address, or words and their targets'
+complete -c memtool -n __memtool_is -a reveal -d 'What a safe-linked pointer leads to'
 complete -c memtool -n __memtool_is -a string -d 'The C string at an address'
 complete -c memtool -n __memtool_is -a maps -d 'Memory mappings, and whose they are'
 complete -c memtool -n __memtool_is -a modules -d 'ELF files, and where their symbols are'
@@ -70,7 +73,9 @@ complete -c memtool -n '__memtool_is chunks' -l max-size -x -d 'Only chunks of t
 complete -c memtool -n '__memtool_is chunks' -l min-size -x -d 'Only chunks of this size or larger'
 complete -c memtool -n '__memtool_is chunks' -l state -x -a '(__memtool_states)' -d 'Only chunks of these states'
 complete -c memtool -n '__memtool_is bins' -s c -l chunks -d 'List the addresses of the chunks'
-complete -c memtool -n '__memtool_is address symbol peek' -s C -l demangle -d 'Show names as in the source'
+complete -c memtool -n '__memtool_is address symbol peek reveal' -s C -l demangle -d 'Show names as in the source'
 complete -c memtool -n '__memtool_is symbol' -s p -l part -d 'Symbols that have the name in theirs'
+complete -c memtool -n '__memtool_is chunk' -s l -l length -x -d 'Show so much of what is in it'
+complete -c memtool -n '__memtool_is peek' -l thread -x -d 'tcbhead of this thread alone'
 complete -c memtool -n '__memtool_is peek' -s w -l words -d 'Words, and what they point into'
 complete -c memtool -n '__memtool_is string' -l max-length -x -d 'Look no further than that'
