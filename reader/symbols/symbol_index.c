@@ -108,7 +108,8 @@ static bool make_entry(const struct symtab *table, size_t index, struct sections
 	const char *name = symtab_name(table, symbol, NAME_SEEN, &length);
 
 	/* Assemblers leave out labels that begin so, unless they are told not to. */
-	if (!name || strncmp(name, ".L", 2) == 0 || !range_contains(range, symbol->st_value))
+	if (!name || (length >= 2 && memcmp(name, ".L", 2) == 0) ||
+	    !range_contains(range, symbol->st_value))
 		return false;
 	uint64_t end = section_end(sections, symbol->st_shndx);
 	if (symbol->st_size && __builtin_add_overflow(symbol->st_value, symbol->st_size, &end))
