@@ -89,6 +89,22 @@ but the answer is
 $answer"
 }
 
+# converse COMMAND INDEX: a shell, and what is typed at its prompt in the lines from INDEX on, but for
+# addresses of README's process.
+converse()
+{
+	local command=${1//$readme_pid/$program} line typed=()
+
+	for line in "${lines[@]:$2}"; do
+		[[ $line == 'memtool> '* && $line != *0x* ]] && typed+=("${line#'memtool> '}")
+	done
+	echo "\$ $command"
+	inside "printf '%s\\n' $(printf '%q ' "${typed[@]}")| $command" >"$work/log" 2>&1 || {
+		cat "$work/log"
+		fail "README's command fails: $command"
+	}
+}
+
 start_program()
 {
 	coproc demo { exec chroot "$root" /memtool/tests/fixtures/demo; }
@@ -128,7 +144,9 @@ done
 start_program
 asked=0
 for ((i = 0; i < ${#lines[@]}; i++)); do
-	if [[ ${lines[i]} == '$ '* ]]; then
+	if [[ ${lines[i]} == '$ '*' shell '* ]]; then
+		converse "${lines[i]#'$ '}" "$i"
+	elif [[ ${lines[i]} == '$ '* ]]; then
 		ask "${lines[i]#'$ '}" "${lines[i + 1]}"
 		((asked += 1))
 	elif [[ ${lines[i]} == 'cc '* ]]; then
