@@ -243,6 +243,8 @@ static bool is_traced_by_our_like(pid_t pid)
 	_cleanup_(task_array_deinit) struct task_array tasks = { 0 };
 	_cleanup_error_ struct memtool_error *error = tasks_read(pid, &tasks);
 
+	if (error)
+		return false;
 	procfs_comm(getpid(), getpid(), own);
 	for (size_t i = 0; i < tasks.count; i++) {
 		_cleanup_free_ char *status = NULL;
