@@ -80,6 +80,12 @@ static pid_t thread_of(const struct inspection *inspection, const struct chunk *
 	return chunk->thread == CHUNK_NO_THREAD ? 0 : inspection->heap->threads[chunk->thread].tid;
 }
 
+/* Whether that is one that a fork did not take along. */
+static bool is_orphan(const struct inspection *inspection, const struct chunk *chunk)
+{
+	return chunk->thread != CHUNK_NO_THREAD && inspection->heap->threads[chunk->thread].orphan;
+}
+
 static void flags_text(uint64_t size_field, struct output *output)
 {
 	if (size_field & GLIBC_PREV_INUSE)
@@ -107,6 +113,8 @@ static struct memtool_error *write_text(const struct inspection *inspection, con
 		output_printf(output, "bin        %" PRIu32 "\n", bin);
 	if (thread_of(inspection, chunk))
 		output_printf(output, "thread     %d\n", (int)thread_of(inspection, chunk));
+	else if (is_orphan(inspection, chunk))
+		output_text(output, "thread     gone: a fork did not take it along\n");
 	if (settings->has_header) {
 		output_printf(output, "prev_size  0x%" PRIx64 "\nsize field 0x%" PRIx64,
 			      settings->prev_size, settings->size_field);
@@ -160,6 +168,8 @@ static struct memtool_error *chunk_json(const struct inspection *inspection,
 		json_null(&json, "arena");
 	if (thread_of(inspection, chunk))
 		json_int(&json, "thread", thread_of(inspection, chunk));
+	else if (is_orphan(inspection, chunk))
+		json_bool(&json, "orphan", true);
 	if (heap_chunk_bin(chunk, &bin))
 		json_uint(&json, "bin", bin);
 	header_json(settings, &json);
