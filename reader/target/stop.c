@@ -24,9 +24,9 @@ struct stop {
 	pthread_t thread; /* the tracer's */
 	pid_t tid; /* the same; 0 until it runs */
 	sem_t settled; /* it holds every thread, or has failed */
-	sem_t released; /* it shall go on: hold again, or let go, and end */
-	const bool *runs; /* to hold again: tracer_hold_again()'s; NULL: to let go */
-	uint64_t moment_ns;
+	sem_t released; /* it shall go on: with a job, or let go, and end */
+	stop_job *job; /* to do before it goes on; NULL: to let go */
+	void *context;
 	struct memtool_error *error; /* why it failed; the tracer's until it has settled or ended */
 	struct thread_array threads;
 	bool cancelled; /* the tracer hangs, and cannot be told to let go */
@@ -57,9 +57,9 @@ static void *run_tracer(void *argument)
 	for (;;) {
 		sem_post(&stop->settled);
 		wait_for(&stop->released);
-		if (!stop->runs)
+		if (!stop->job)
 			break;
-		stop->error = tracer_hold_again(&stop->tracer, stop->runs, stop->moment_ns);
+		stop->error = stop->job(&stop->tracer, stop->context);
 	}
 	tracer_release(&stop->tracer);
 	return NULL;
@@ -195,14 +195,18 @@ static struct memtool_error *verify(struct stop *stop)
 	return NULL;
 }
 
-/* Waits until the tracer has done as it was told. */
-static struct memtool_error *settle(struct stop *stop)
+/* The error for a tracer that was told to end. */
+static struct memtool_error *hangs(const struct stop *stop)
 {
-	if (wait_until_settled(stop))
-		return verify(stop);
 	return memtool_error_create(MEMTOOL_ERROR_NO_PROCESS,
 				    "process %d is about to run another program: try again",
 				    stop->process->pid);
+}
+
+/* Waits until the tracer has done as it was told. */
+static struct memtool_error *settle(struct stop *stop)
+{
+	return wait_until_settled(stop) ? verify(stop) : hangs(stop);
 }
 
 static struct memtool_error *try_stop(struct process *process, struct stop **ret)
@@ -286,15 +290,67 @@ const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_coun
 	return stop->threads.data;
 }
 
+static void start_job(struct stop *stop, stop_job *job, void *context)
+{
+	stop->job = job;
+	stop->context = context;
+	sem_post(&stop->released);
+}
+
+struct moment {
+	const bool *runs;
+	uint64_t ns;
+};
+
+static struct memtool_error *hold_again(struct tracer *tracer, void *context)
+{
+	const struct moment *moment = context;
+
+	return tracer_hold_again(tracer, moment->runs, moment->ns);
+}
+
 struct memtool_error *stop_again(struct stop *stop, const bool *runs, uint64_t moment_ns)
 {
+	struct moment moment = { runs, moment_ns };
+
 	process_set_held(stop->process, 0);
-	stop->runs = runs;
-	stop->moment_ns = moment_ns;
-	sem_post(&stop->released);
+	start_job(stop, hold_again, &moment);
 	struct memtool_error *error = settle(stop);
-	stop->runs = NULL;
+	stop->job = NULL;
 	return error;
+}
+
+struct memtool_error *stop_call(struct stop *stop, stop_job *job, void *context)
+{
+	start_job(stop, job, context);
+	bool settled = wait_until_settled(stop);
+	stop->job = NULL;
+	if (!settled)
+		return hangs(stop);
+	struct memtool_error *error = no_cleanup_ptr(stop->error);
+	struct memtool_error *failure = stop->threads.count ? list_threads(stop) : NULL;
+	if (!failure)
+		return error;
+	memtool_error_destroy(error);
+	return failure;
+}
+
+static struct memtool_error *let_go(struct tracer *tracer,
+				    void *context __attribute__((__unused__)))
+{
+	return tracer_release_and_stay(tracer);
+}
+
+struct memtool_error *stop_let_go(struct stop *stop, uint64_t *ret_ns)
+{
+	process_set_held(stop->process, 0);
+	stop->threads.count = 0;
+	struct memtool_error *error = stop_call(stop, let_go, NULL);
+	set_terminal_stop(stop, false);
+	if (error)
+		return error;
+	*ret_ns = stop->tracer.resumed_ns - stop->tracer.stopped_ns;
+	return NULL;
 }
 
 void stop_resume(struct stop *stop, uint64_t *ret_ns)

@@ -40,6 +40,7 @@ struct stopped_thread {
 };
 
 struct stop;
+struct tracer;
 
 /*
  * On failure no thread is left stopped. A process that another program of our name holds is tried
@@ -58,6 +59,20 @@ const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_coun
  * stop_resume() is left to do.
  */
 struct memtool_error *stop_again(struct stop *stop, const bool *runs, uint64_t moment_ns);
+
+/*
+ * Has the tracer's thread call job, and waits for it; the list of threads is another one afterwards.
+ * For what asks ptrace for more than a stop: target/snapshot.c. On failure nothing but stop_resume()
+ * is left to do, unless it was the job that failed, and left the threads as they were.
+ */
+typedef struct memtool_error *stop_job(struct tracer *tracer, void *context);
+struct memtool_error *stop_call(struct stop *stop, stop_job *job, void *context);
+
+/*
+ * Lets the threads go, as stop_resume() does, but keeps the tracer's thread, and with it what it
+ * traces besides. On failure nothing but stop_resume() is left to do.
+ */
+struct memtool_error *stop_let_go(struct stop *stop, uint64_t *ret_ns);
 
 /*
  * Detaches from every thread and frees stop. *ret_ns, if not NULL, is how long the target stood

@@ -386,11 +386,46 @@ MAY_BE_CANCELLED struct memtool_error *tracer_hold_again(struct tracer *tracer, 
 	return error ? error : tracer_hold(tracer);
 }
 
+MAY_BE_CANCELLED struct memtool_error *tracer_hold_one(struct tracer *tracer, pid_t tid)
+{
+	tracer->tracees.count = 0;
+	tracer->stopped_ns = 0;
+	struct memtool_error *error = seize(tracer, tid);
+	if (!error)
+		error = stop_seized(tracer);
+	if (!error && (tracer->tracees.count != 1 || tracer->tracees.data[0].state != TRACEE_HELD))
+		error = memtool_error_create(MEMTOOL_ERROR_NO_PROCESS, "thread %d has ended", tid);
+	if (!error)
+		read_registers(&tracer->tracees.data[0]);
+	return error;
+}
+
+/* How many threads could not be let go of. */
+static size_t detach_all(struct tracer *tracer)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < tracer->tracees.count; i++)
+		if (tracer->tracees.data[i].state == TRACEE_HELD)
+			left += ptrace(PTRACE_DETACH, tracer->tracees.data[i].thread.tid, NULL,
+				       NULL) < 0;
+	tracer->resumed_ns = now_ns();
+	return left;
+}
+
 void tracer_release(struct tracer *tracer)
 {
-	for (size_t i = 0; i < tracer->tracees.count; i++)
-		/* It fails if the thread was killed; the end of our own lets go of that one. */
-		if (tracer->tracees.data[i].state == TRACEE_HELD)
-			ptrace(PTRACE_DETACH, tracer->tracees.data[i].thread.tid, NULL, NULL);
-	tracer->resumed_ns = now_ns();
+	/* It fails if a thread was killed; the end of our own lets go of that one. */
+	detach_all(tracer);
+}
+
+struct memtool_error *tracer_release_and_stay(struct tracer *tracer)
+{
+	size_t left = detach_all(tracer);
+
+	tracer->tracees.count = 0;
+	if (left)
+		return memtool_error_create(MEMTOOL_ERROR_NO_PROCESS,
+					    "threads of process %d were killed", tracer->pid);
+	return NULL;
 }

@@ -65,7 +65,16 @@ struct memtool_error *tracer_hold(struct tracer *tracer);
 struct memtool_error *tracer_hold_again(struct tracer *tracer, const bool *runs,
 					uint64_t moment_ns);
 
+/*
+ * Holds thread tid alone, where tracees holds none. stopped_ns begins anew, for tracer_release() to
+ * end.
+ */
+struct memtool_error *tracer_hold_one(struct tracer *tracer, pid_t tid);
+
 /* Detaches from all threads that are held. */
 void tracer_release(struct tracer *tracer);
+
+/* The same, while the tracer's own thread stays. Fails if a thread could not be let go of. */
+struct memtool_error *tracer_release_and_stay(struct tracer *tracer);
 
 #endif
