@@ -56,7 +56,7 @@ _memtool_value()
 
 _memtool_options()
 {
-	local common='--format= --output= --quiet' heap='--layout= --libc= --no-stop --source='
+	local common='--format= --output= --quiet' heap='--layout= --libc= --no-stop --snapshot --source='
 
 	case $1 in
 	'') ;;

@@ -65,6 +65,7 @@ complete -c memtool -n "__memtool_is $read" -s q -l quiet -d 'No notes on standa
 complete -c memtool -n "__memtool_is $heap" -l layout -x -a 'auto table dwarf' -d 'How glibc\'s structs are known'
 complete -c memtool -n "__memtool_is $heap" -l libc -x -d 'Which of several glibcs, as info numbers them'
 complete -c memtool -n "__memtool_is $heap symbol" -l no-stop -d 'Read while the process runs'
+complete -c memtool -n "__memtool_is $heap" -l snapshot -d 'Read a copy of the process'
 complete -c memtool -n "__memtool_is $heap" -l source -x -a 'auto inventory symbols structure' -d 'Where addresses are from'
 
 complete -c memtool -n '__memtool_is chunks' -l arena -x -d 'Only chunks of this arena'

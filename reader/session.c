@@ -18,6 +18,16 @@ const char *layout_source_name(enum layout_source source)
 	return names[source];
 }
 
+const char *read_method_name(enum read_method method)
+{
+	static const char *const names[] = {
+		[READ_STOPPED] = "stop",
+		[READ_SNAPSHOT] = "snapshot",
+		[READ_RUNNING] = "no-stop",
+	};
+	return names[method];
+}
+
 static void name_libc(struct session *session)
 {
 	const struct mapping *mapping = maps_find(&session->maps, session->roots.main_arena.value);
@@ -113,6 +123,8 @@ static void forget(struct session *session)
 	session_forget_inventory(session);
 	memtool_error_destroy(session->orphans_unknown);
 	session->orphans_unknown = NULL;
+	memtool_error_destroy(session->snapshot_refused);
+	session->snapshot_refused = NULL;
 	modules_destroy(session->modules);
 	session->modules = NULL;
 	session->libc = (struct libc){ 0 };

@@ -34,12 +34,23 @@ struct session_options {
 	unsigned int libc;
 	/* Reads while the target runs: no thread is stopped, and nothing is asked of ptrace. */
 	bool no_stop;
+	/*
+	 * Reads a copy that the kernel makes of the target while it is stopped (target/snapshot.h).
+	 * Where there can be none, the target is read while it is stopped, and snapshot_refused of
+	 * struct session says why.
+	 */
+	bool snapshot;
 	/* If not NULL: holds the target already, and goes on to when the heap has been read. */
 	const struct stop *held;
 	/* Of heap_source in glibc/read.h. */
 	memtool_progress_fn progress;
 	void *progress_context;
 };
+
+enum read_method { READ_STOPPED, READ_SNAPSHOT, READ_RUNNING };
+
+/* "stop", "snapshot" or "no-stop", as in output. */
+const char *read_method_name(enum read_method method);
 
 /* One malloc of glibc's: the program's libc, one that dlmopen(3) loaded, or libc_malloc_debug. */
 struct session_glibc {
@@ -89,6 +100,8 @@ struct session {
 	bool located; /* all from libc_name on is known */
 	/* Why the caches of threads that a fork left behind could not be looked for; NULL: they were. */
 	struct memtool_error *orphans_unknown;
+	enum read_method method; /* of the last session_read_heap() */
+	struct memtool_error *snapshot_refused; /* or a copy was left: see session_read_heap() */
 	unsigned int stops; /* how often the last session_read_heap() stopped the target */
 };
 
@@ -117,7 +130,8 @@ struct memtool_error *session_refresh(struct session *session);
  * Threads that are inside malloc are let out of it before the target is read, and where the audit
  * fails all the same, the target is stopped and read anew, a few times; the reading with the least
  * doubt counts. *ret_stopped_ns is how long the target stood still in all; it runs on when this
- * returns.
+ * returns. For a snapshot, session->snapshot_refused is set where there was none, or where what is
+ * left of it could not be collected.
  */
 struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
 					uint64_t *ret_stopped_ns);

@@ -11,6 +11,7 @@
 #include "session_threads.h"
 #include "support/array.h"
 #include "target/read_ahead.h"
+#include "target/snapshot.h"
 #include "target/stop.h"
 
 #include <string.h>
@@ -56,26 +57,21 @@ static struct memtool_error *list_anonymous(const struct maps *maps, struct anon
 }
 
 /*
- * Reads the heap of a target that is held by stop or, if that is NULL, runs; by way of ahead, if that
- * is not NULL.
+ * Reads the heap in process, which is the target or a copy of it, live if that runs; by way of ahead,
+ * if that is not NULL.
  */
-static struct memtool_error *copy_heap(struct session *session, const struct stop *stop,
-				       struct read_ahead *ahead,
-				       const struct fs_base_array *orphans, struct heap_copy **ret)
+static struct memtool_error *copy_heap(struct session *session, struct process *process,
+				       struct read_ahead *ahead, const struct root_threads *threads,
+				       bool live, const struct fs_base_array *orphans,
+				       struct heap_copy **ret)
 {
 	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
-	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
 	_cleanup_(other_books_array_deinit) struct other_books_array others = { 0 };
 	_cleanup_(maps_deinit) struct maps maps = { 0 };
 	_cleanup_(cleanup_heap_copy) struct heap_copy *copy = NULL;
 	struct malloc_roots roots = session->roots;
 
-	struct memtool_error *error = process_check(session->process);
-	if (!error)
-		error = stop ? session_held_threads(session, stop, &threads)
-			     : session_running_threads(session, &threads);
-	if (!error)
-		error = maps_read(session->process->pid, &maps);
+	struct memtool_error *error = maps_read(process->pid, &maps);
 	if (!error)
 		error = list_anonymous(&maps, &anonymous);
 	if (!error)
@@ -83,10 +79,10 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 	if (error)
 		return error;
 
-	roots.threads = threads.data;
-	roots.thread_count = threads.count;
+	roots.threads = threads->data;
+	roots.thread_count = threads->count;
 	const struct heap_source source = {
-		.memory = ahead ? read_ahead_memory(ahead) : &session->process->memory,
+		.memory = ahead ? read_ahead_memory(ahead) : &process->memory,
 		.layout = &session->layout,
 		.other_layouts = session->other_layouts,
 		.other_count = session->other_count,
@@ -98,29 +94,49 @@ static struct memtool_error *copy_heap(struct session *session, const struct sto
 		.orphan_count = orphans->count,
 		.other_books = others.data,
 		.other_books_count = others.count,
-		.live = !stop,
+		.live = live,
 		.progress = session->options.progress,
 		.progress_context = session->options.progress_context,
 	};
 	error = heap_copy(&source, &copy);
 	read_ahead_rest(ahead);
-	if (!error && !stop)
-		error = session_report_born(session, &threads, copy);
+	if (!error && live)
+		error = session_report_born(session, threads, copy);
 	if (error)
 		return error;
 	*ret = no_cleanup_ptr(copy);
 	return NULL;
 }
 
-/* Before the target is held. NULL where it does not pay, or cannot be had: it can be done without. */
-static struct read_ahead *create_read_ahead(struct session *session)
+/*
+ * Before the target is held. NULL where it does not pay, or cannot be had: it can be done without.
+ * process is the target or a copy of it.
+ */
+static struct read_ahead *create_read_ahead(struct process *process)
 {
 	struct read_ahead *ahead = NULL;
 
-	if (!read_ahead_pays(process_resident_bytes(session->process)))
+	if (!read_ahead_pays(process_resident_bytes(process)))
 		return NULL;
-	memtool_error_destroy(read_ahead_create(&session->process->memory, &ahead));
+	memtool_error_destroy(read_ahead_create(&process->memory, &ahead));
 	return ahead;
+}
+
+/* The heap of the target itself, that is held by stop or, if that is NULL, runs. */
+static struct memtool_error *copy_target(struct session *session, const struct stop *stop,
+					 struct read_ahead *ahead,
+					 const struct fs_base_array *orphans,
+					 struct heap_copy **ret)
+{
+	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
+
+	struct memtool_error *error = process_check(session->process);
+	if (!error)
+		error = stop ? session_held_threads(session, stop, &threads)
+			     : session_running_threads(session, &threads);
+	if (!error)
+		error = copy_heap(session, session->process, ahead, &threads, !stop, orphans, ret);
+	return error;
 }
 
 /* One reading of a target that is stopped for it; how long that was is added to *stopped_ns. */
@@ -128,7 +144,7 @@ static struct memtool_error *read_stopped(struct session *session,
 					  const struct fs_base_array *orphans, struct heap **ret,
 					  uint64_t *stopped_ns)
 {
-	_cleanup_read_ahead_ struct read_ahead *ahead = create_read_ahead(session);
+	_cleanup_read_ahead_ struct read_ahead *ahead = create_read_ahead(session->process);
 	struct heap_copy *copy = NULL;
 	struct stop *stop;
 	uint64_t ns;
@@ -138,10 +154,114 @@ static struct memtool_error *read_stopped(struct session *session,
 		return error;
 	error = session_settle(session, stop);
 	if (!error)
-		error = copy_heap(session, stop, ahead, orphans, &copy);
+		error = copy_target(session, stop, ahead, orphans, &copy);
 	stop_resume(stop, &ns);
 	*stopped_ns += ns;
 	session->stops++;
+	session->method = READ_STOPPED;
+	return error ? error : heap_finish(copy, ret);
+}
+
+/* If there can be no snapshot, that is remembered. */
+static bool catch_refusal(struct session *session, struct memtool_error **error)
+{
+	if (!*error || (*error)->code != MEMTOOL_ERROR_UNSUPPORTED)
+		return false;
+	memtool_error_destroy(session->snapshot_refused);
+	session->snapshot_refused = no_cleanup_ptr(*error);
+	return true;
+}
+
+struct snapshot_progress {
+	const struct snapshot *snapshot;
+	memtool_progress_fn next;
+	void *context;
+};
+
+/* Ends the reading when a signal waits to end us. */
+static bool check_signals(void *context, const struct memtool_progress *progress)
+{
+	const struct snapshot_progress *self = context;
+
+	return !snapshot_shall_end(self->snapshot) &&
+	       (!self->next || self->next(self->context, progress));
+}
+
+static struct memtool_error *copy_clone(struct session *session, const struct snapshot *snapshot,
+					struct process *clone, const struct root_threads *threads,
+					const struct fs_base_array *orphans, struct heap_copy **ret)
+{
+	_cleanup_read_ahead_ struct read_ahead *ahead = create_read_ahead(clone);
+	const struct session_options options = session->options;
+	struct snapshot_progress progress = { snapshot, options.progress,
+					      options.progress_context };
+
+	session->options.progress = check_signals;
+	session->options.progress_context = &progress;
+	struct memtool_error *error =
+		copy_heap(session, clone, ahead, threads, false, orphans, ret);
+	session->options = options;
+	return error;
+}
+
+/* Copies the heap of a snapshot that was taken, and ends it. */
+static struct memtool_error *copy_snapshot(struct session *session, struct snapshot *snapshot,
+					   struct stop *stop, const struct root_threads *threads,
+					   const struct fs_base_array *orphans,
+					   struct heap_copy **ret, uint64_t *stopped_ns)
+{
+	_cleanup_process_ struct process *clone = NULL;
+	uint64_t ns;
+
+	struct memtool_error *error = snapshot_open(snapshot, &clone);
+	if (!error)
+		error = copy_clone(session, snapshot, clone, threads, orphans, ret);
+	process_close(no_cleanup_ptr(clone));
+	struct memtool_error *left = snapshot_end(snapshot, stop, &ns);
+	*stopped_ns += ns;
+	/* Of a process that has ended, nothing is left. */
+	if (left && left->code != MEMTOOL_ERROR_NO_PROCESS && !session->snapshot_refused)
+		session->snapshot_refused = no_cleanup_ptr(left);
+	memtool_error_destroy(left);
+	return error;
+}
+
+/* One reading of a snapshot or, if there can be none, of a target that is stopped for it. */
+static struct memtool_error *read_snapshot(struct session *session,
+					   const struct fs_base_array *orphans, struct heap **ret,
+					   uint64_t *stopped_ns)
+{
+	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
+	_cleanup_snapshot_ struct snapshot *snapshot = NULL;
+	struct heap_copy *copy = NULL;
+	struct stop *stop;
+	uint64_t ns = 0;
+
+	struct memtool_error *error = snapshot_create(session->process, &session->maps, &snapshot);
+	if (catch_refusal(session, &error))
+		return read_stopped(session, orphans, ret, stopped_ns);
+	if (!error)
+		error = stop_threads(session->process, &stop);
+	if (error)
+		return error;
+	session->stops++;
+	session->method = READ_SNAPSHOT;
+	error = session_settle(session, stop);
+	if (!error)
+		error = session_held_threads(session, stop, &threads);
+	if (!error)
+		error = snapshot_take(snapshot, stop, &ns);
+	if (catch_refusal(session, &error)) {
+		session->method = READ_STOPPED;
+		error = copy_target(session, stop, NULL, orphans, &copy);
+		stop_resume(stop, &ns);
+	} else {
+		if (!error)
+			error = copy_snapshot(session, snapshot, stop, &threads, orphans, &copy,
+					      stopped_ns);
+		stop_resume(stop, NULL);
+	}
+	*stopped_ns += ns;
 	return error ? error : heap_finish(copy, ret);
 }
 
@@ -153,11 +273,24 @@ static struct memtool_error *read_as_it_is(struct session *session,
 					   const struct fs_base_array *orphans, struct heap **ret)
 {
 	const struct stop *held = session->options.held;
-	_cleanup_read_ahead_ struct read_ahead *ahead = held ? create_read_ahead(session) : NULL;
+	_cleanup_read_ahead_ struct read_ahead *ahead =
+		held ? create_read_ahead(session->process) : NULL;
 	struct heap_copy *copy;
 
-	struct memtool_error *error = copy_heap(session, held, ahead, orphans, &copy);
+	session->method = held ? READ_STOPPED : READ_RUNNING;
+	struct memtool_error *error = copy_target(session, held, ahead, orphans, &copy);
 	return error ? error : heap_finish(copy, ret);
+}
+
+/* One reading, as the options want it. */
+static struct memtool_error *read_once(struct session *session, const struct fs_base_array *orphans,
+				       struct heap **ret, uint64_t *stopped_ns)
+{
+	if (session->options.no_stop || session->options.held)
+		return read_as_it_is(session, orphans, ret);
+	if (session->options.snapshot)
+		return read_snapshot(session, orphans, ret, stopped_ns);
+	return read_stopped(session, orphans, ret, stopped_ns);
 }
 
 /* One more reading. Keeps the better one; *ret_done if a further one would be no better. */
@@ -167,9 +300,7 @@ static struct memtool_error *read_again(struct session *session,
 {
 	struct heap *heap, *worse;
 
-	struct memtool_error *error = session->options.no_stop || session->options.held
-					      ? read_as_it_is(session, orphans, &heap)
-					      : read_stopped(session, orphans, &heap, stopped_ns);
+	struct memtool_error *error = read_once(session, orphans, &heap, stopped_ns);
 	if (error)
 		return error;
 	/* What comes out the same again was not caught midway: it is damage. */

@@ -3,6 +3,7 @@
 
 #include "cli/malloc_text.h"
 #include "cli/message.h"
+#include "cli/snapshot_note.h"
 
 static void note_audit(const struct audit *audit)
 {
@@ -42,6 +43,8 @@ static struct memtool_error *give(const struct answer *answer,
 	if (error)
 		return error;
 	/* Behind the answer: where that fails, the failure is all there is to say. */
+	if (!settings->quiet)
+		snapshot_note(reading->session);
 	if (!settings->quiet && !(answer->tells_audit & 1u << settings->format)) {
 		malloc_note(reading->session);
 		note_audit(&reading->heap->audit);

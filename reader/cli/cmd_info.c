@@ -100,6 +100,7 @@ static struct memtool_error *write_text(const struct reading *reading,
 		output_printf(output, " ms, in %u stops\n", session->stops);
 	else
 		output_text(output, " ms\n");
+	output_printf(output, "method:   %s\n", read_method_name(session->method));
 	audit_text(output, &heap->audit, FINDINGS_SHOWN);
 	return NULL;
 }
@@ -170,6 +171,7 @@ static void info_json(const struct reading *reading, struct json *json)
 		json_uint(json, "orphans", heap->orphan_count);
 	json_uint(json, "arenas", heap->arena_count);
 	json_uint(json, "chunks", heap->chunk_count);
+	json_string(json, "method", read_method_name(session->method));
 	json_milliseconds(json, "stopped_ms", reading->stopped_ns);
 	json_uint(json, "stops", session->stops);
 	audit_json(json, "audit", &heap->audit);
@@ -204,7 +206,7 @@ static struct memtool_error *write_csv(const struct reading *reading,
 	const struct heap *heap = reading->heap;
 	struct csv csv = csv_start(output, "pid,command,glibc,libc,build_id,source,layout,threads,"
 					   "arenas,chunks,stopped_ms,audit_ok,audit_findings,stops,"
-					   "malloc");
+					   "malloc,method");
 
 	csv_uint(&csv, (uint64_t)session->process->pid);
 	csv_string(&csv, reading->command);
@@ -221,6 +223,7 @@ static struct memtool_error *write_csv(const struct reading *reading,
 	csv_uint(&csv, audit_count(&heap->audit));
 	csv_uint(&csv, session->stops);
 	csv_string(&csv, malloc_name(session));
+	csv_string(&csv, read_method_name(session->method));
 	csv_end_row(&csv);
 	return NULL;
 }

@@ -2,6 +2,7 @@
 #include "cli/inspection.h"
 
 #include "cli/message.h"
+#include "cli/snapshot_note.h"
 
 #include <unistd.h>
 
@@ -114,10 +115,13 @@ struct memtool_error *inspection_open(const struct common_options *common, enum 
 	if (error)
 		return error;
 	inspection->process = inspection->session->process;
-	if (level == INSPECT_MODULES)
+	if (level == INSPECT_MODULES) {
 		error = inspection_load_modules(inspection);
-	else if (level == INSPECT_HEAP)
+	} else if (level == INSPECT_HEAP) {
+		if (!common->quiet)
+			snapshot_note_before(inspection->session);
 		error = load_heap(inspection);
+	}
 	if (!error)
 		error = maps_read(inspection->process->pid, &inspection->maps);
 	if (error)
@@ -150,6 +154,8 @@ static struct memtool_error *give(const struct inspect_answer *answer,
 		error = answer->find(inspection, settings);
 	if (error)
 		return error;
+	if (!settings->quiet)
+		snapshot_note(inspection->session);
 	if (inspection->missing && !settings->quiet)
 		message_note("nothing is told of the heap: %s", inspection->missing->message);
 

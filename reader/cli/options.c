@@ -6,7 +6,14 @@
 #include <limits.h>
 #include <string.h>
 
-enum { OPTION_FORMAT = 256, OPTION_SOURCE, OPTION_LAYOUT, OPTION_LIBC, OPTION_NO_STOP };
+enum {
+	OPTION_FORMAT = 256,
+	OPTION_SOURCE,
+	OPTION_LAYOUT,
+	OPTION_LIBC,
+	OPTION_NO_STOP,
+	OPTION_SNAPSHOT
+};
 
 struct session_options common_session_defaults;
 
@@ -34,6 +41,11 @@ static const struct argp_option common_argp_options[] = {
 	  0 },
 	{ "no-stop", OPTION_NO_STOP, NULL, 0,
 	  "read while the process runs: what it changes meanwhile may come out torn, and is told",
+	  0 },
+	{ "snapshot", OPTION_SNAPSHOT, NULL, 0,
+	  "read a copy that the kernel makes of the process as for fork, so that it stands still "
+	  "no "
+	  "longer than for that; for a moment its main thread is made to do it",
 	  0 },
 	{ 0 },
 };
@@ -173,6 +185,13 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_NO_STOP:
 		common->session.no_stop = true;
+		return 0;
+	case OPTION_SNAPSHOT:
+		common->session.snapshot = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (common->session.snapshot && common->session.no_stop)
+			argp_error(state, "--snapshot and --no-stop exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

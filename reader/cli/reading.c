@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/reading.h"
 
+#include "cli/snapshot_note.h"
+
 #include <unistd.h>
 
 struct memtool_error *reading_take(const struct common_options *common, struct reading **ret)
@@ -14,6 +16,8 @@ struct memtool_error *reading_take(const struct common_options *common, struct r
 	if (!common->quiet)
 		progress_bar_init(&reading->bar, STDERR_FILENO, &options);
 	struct memtool_error *error = session_open(common->pid, &options, &reading->session);
+	if (!error && !common->quiet)
+		snapshot_note_before(reading->session);
 	if (!error)
 		error = session_read_heap(reading->session, &reading->heap, &reading->stopped_ns);
 	progress_bar_deinit(&reading->bar);
