@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define STEPS_MAX 500
 
@@ -66,18 +67,35 @@ static void await_childless(pid_t pid)
 	}
 }
 
+/* Is there if the step was reached, at which something was to be done. */
+static const char *told_path(void)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s.%d", spawn_path("tests/snapshot_kill"), getpid());
+	return path;
+}
+
+static int end_test(void **state)
+{
+	unlink(told_path());
+	return spawn_teardown(state);
+}
+
 /* The status of memtool, where that is done at a step which environment says further. */
 static int run_with(const struct spawned *target, int step, const char *what)
 {
-	char preload[512], at[32], pid[16];
+	char preload[512], at[32], pid[16], told[600];
 	/* Where memtool has AddressSanitizer, that wants to be the first. */
-	const char *const environment[] = { preload, at, what,
-					    "ASAN_OPTIONS=verify_asan_link_order=0", NULL };
+	const char *const environment[] = {
+		preload, at, what, told, "ASAN_OPTIONS=verify_asan_link_order=0", NULL
+	};
 	const char *const argv[] = { spawn_memtool(), "info", "--snapshot", "--quiet", pid, NULL };
 
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s",
 		 spawn_path("tests/fixtures/.libs/killer.so"));
 	snprintf(at, sizeof(at), "KILL_AT=%d", step);
+	snprintf(told, sizeof(told), "KILL_TOLD=%s", told_path());
 	snprintf(pid, sizeof(pid), "%d", target->pid);
 	return spawn_wait(spawn(
 		&(struct spawn_how){ .argv = argv, .environment = environment, .mute = true }));
@@ -115,7 +133,7 @@ static void end_at_each_step(const char *way, const char *threads)
 {
 	/* Turns of an empty loop, from none to more than a step takes. */
 	static const long delays[] = { 0, 3000, 500, 10000, 30000, 100000 };
-	size_t count = getenv("MEMTOOL_SNAPSHOTS") ? sizeof(delays) / sizeof(delays[0]) : 2;
+	size_t count = getenv("MEMTOOL_SNAPSHOTS") ? sizeof(delays) / sizeof(delays[0]) : 1;
 	struct spawned *target = spawn_program(spawn_path("tests/fixtures/busy"), way, threads);
 
 	int steps = 0;
@@ -170,8 +188,7 @@ static void test_target_killed(void **state __attribute__((__unused__)))
 		/* Killed after it was read, it was read all the same. */
 		assert_true(WIFEXITED(status));
 		assert_in_set(WEXITSTATUS(status), ((uintmax_t[]){ 0, 2 }), 2);
-		ended = kill(target->pid, 0) < 0 ||
-			spawn_thread_state(target->pid, target->pid) == 'Z';
+		ended = unlink(told_path()) == 0;
 		if (ended) {
 			status = spawn_wait(target);
 			assert_true(WIFSIGNALED(status));
@@ -200,15 +217,15 @@ DEFINE_TEST(compute, "1")
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_read, spawn_teardown),
-		cmocka_unit_test_teardown(test_poll, spawn_teardown),
-		cmocka_unit_test_teardown(test_ppoll, spawn_teardown),
-		cmocka_unit_test_teardown(test_epoll, spawn_teardown),
-		cmocka_unit_test_teardown(test_nap, spawn_teardown),
-		cmocka_unit_test_teardown(test_suspend, spawn_teardown),
-		cmocka_unit_test_teardown(test_compute, spawn_teardown),
-		cmocka_unit_test_teardown(test_interrupt, spawn_teardown),
-		cmocka_unit_test_teardown(test_target_killed, spawn_teardown),
+		cmocka_unit_test_teardown(test_read, end_test),
+		cmocka_unit_test_teardown(test_poll, end_test),
+		cmocka_unit_test_teardown(test_ppoll, end_test),
+		cmocka_unit_test_teardown(test_epoll, end_test),
+		cmocka_unit_test_teardown(test_nap, end_test),
+		cmocka_unit_test_teardown(test_suspend, end_test),
+		cmocka_unit_test_teardown(test_compute, end_test),
+		cmocka_unit_test_teardown(test_interrupt, end_test),
+		cmocka_unit_test_teardown(test_target_killed, end_test),
 	};
 
 	spawn_watchdog(800);
