@@ -371,7 +371,11 @@ struct memtool_chunk {
 	uint64_t address; /* of its header; of MALLOC_STATE and HEAP_INFO, of the struct */
 	uint64_t user; /* the pointer that malloc returned */
 	uint64_t size; /* as in its header, without flags */
-	uint64_t usable; /* what malloc_usable_size(3) says */
+	/*
+	 * What malloc_usable_size(3) says; but with MALLOC_CHECK_ that says the size asked for, while
+	 * this is what the chunk has room for, as without.
+	 */
+	uint64_t usable;
 	enum memtool_chunk_state state;
 	uint32_t arena; /* index: memtool_heap_arena(); or MEMTOOL_NONE */
 	uint32_t bin; /* index of its list, as glibc counts; or MEMTOOL_NONE */

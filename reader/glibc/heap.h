@@ -220,7 +220,10 @@ void heap_destroy(struct heap *heap);
 /* The item that contains address, or NULL. O(log n). */
 const struct chunk *heap_find(const struct heap *heap, uint64_t address);
 
-/* What malloc_usable_size() says of the chunk; the whole struct of a bare one. */
+/*
+ * What malloc_usable_size() says of the chunk; the whole struct of a bare one. With MALLOC_CHECK_ that
+ * says the size asked for (malloc_check_get_size() of malloc-check.c); this is what there is room for.
+ */
 uint64_t heap_usable_size(const struct heap *heap, const struct chunk *chunk);
 
 /*
