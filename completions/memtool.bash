@@ -96,7 +96,8 @@ _memtool()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		= | -o | --output | --format | --source | --layout | --state | --arena | -l | --length | --libc | --limit | --max-* | --min-* | --thread)
+		= | -o | --output | --format | --source | --layout | --state | --arena | \
+			-l | --length | --libc | --limit | --max-* | --min-* | --thread)
 			# The next word is the value, if it is not "=".
 			[[ $word == *=* || ${COMP_WORDS[i + 1]} == = ]] || ((i++))
 			;;

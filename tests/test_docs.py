@@ -27,8 +27,10 @@ def text_of(path):
 
 
 def run(*words, **more):
+    if "input" not in more:
+        more["stdin"] = subprocess.DEVNULL
     return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=60, stdin=subprocess.DEVNULL, **more)
+                          timeout=60, **more)
 
 
 def help_of(*command):
@@ -97,6 +99,15 @@ class ManPages(unittest.TestCase):
         self.assertEqual(options_of(), self.entries(self.sections()["Options of every command"]))
         for command in commands():
             self.assertEqual(options_of(command), self.options(command), command)
+
+    def test_shell(self):
+        """What the shell calls by names of its own."""
+        listed = run(MEMTOOL, "shell", input="help\n").stdout.partition("Short for other commands:")[2]
+        names = re.findall(r"^  ([a-z]+)", listed.partition("\n\n")[0], re.M)
+        self.assertGreater(len(names), 5)
+        section = self.sections()["shell"]
+        for name in names:
+            self.assertRegex(section, r"(?m)^\.B %s$" % name)
 
     def test_choices(self):
         sections = self.sections()
