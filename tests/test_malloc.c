@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -362,6 +363,23 @@ static void expect_debug(struct spawned *child, const char *options)
 	assert_null(strstr(chunks, "\"tcache\""));
 }
 
+/* The first block that is kept has 40 bytes, which is all malloc_usable_size() would tell of it here. */
+static void expect_room(struct spawned *child)
+{
+	char user[32], begin[64];
+	uint64_t size, usable;
+
+	assert_int_equal(sscanf(strstr(child->text, "taken "), "taken %31s", user), 1);
+	snprintf(begin, sizeof(begin), "\"user\":\"0x%s\"", user);
+	const char *chunk = strstr(command_answer("chunks --format=jsonl", child->pid), begin);
+	assert_non_null(chunk);
+	assert_int_equal(sscanf(chunk + strlen(begin), ",\"size\":%" SCNu64 ",\"usable\":%" SCNu64,
+				&size, &usable),
+			 2);
+	assert_int_equal(usable, size - 8);
+	assert_true(usable > 40);
+}
+
 /* libc_malloc_debug serves, from a heap of its own. */
 static void test_check(void **state)
 {
@@ -374,6 +392,7 @@ static void test_check(void **state)
 		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 			expect_debug(child, options[i]);
 		assert_non_null(strstr(command_answer("heap", child->pid), DEBUG_LIBRARY));
+		expect_room(child);
 	}
 }
 
