@@ -8,8 +8,8 @@
 #define AGENT_AGENT_H
 
 /*
- * Publishes the page, if that was not done before. Runs as the constructor, or when a constructor of
- * another library that runs earlier creates a thread. errno stays as it is.
+ * Publishes the page, if that was not done before. Runs as the constructor, or when a constructor
+ * of another library that runs earlier creates a thread. errno stays as it is.
  */
 void agent_start(void);
 

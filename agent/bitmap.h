@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which places of a fixed array are taken; without a lock, so also from a signal handler, and in the
- * child of a fork(2) that another thread made. The lowest free place is given first.
+ * Which places of a fixed array are taken; without a lock, so also from a signal handler, and in
+ * the child of a fork(2) that another thread made. The lowest free place is given first.
  */
 #ifndef AGENT_BITMAP_H
 #define AGENT_BITMAP_H

@@ -13,8 +13,8 @@
 void functions_set(const struct objects *objects);
 
 /*
- * The address of one, or 0: looked for anew if it was not found before, as up to 2.33 libpthread may
- * come after we were started, and in another libc we were not started at all.
+ * The address of one, or 0: looked for anew if it was not found before, as up to 2.33 libpthread
+ * may come after we were started, and in another libc we were not started at all.
  */
 uint64_t functions_find(enum object_function function);
 

@@ -82,7 +82,9 @@ static void thread_ends(void *value)
 	page_leave((unsigned int)((uintptr_t)value >> ROUND_BITS) - 1);
 }
 
-/* The lowest number that is free is given first: takes them until ours comes, and gives them back. */
+/*
+ * The lowest number that is free is given first: takes them until ours comes, and gives them back.
+ */
 static bool take_key(key_create_function *create)
 {
 	pthread_key_t keys[KEYS_WITHOUT_MALLOC];

@@ -104,9 +104,9 @@ static int64_t take_thread_arena(const struct image *libc, const struct located 
 }
 
 /*
- * Up to 2.41 malloc sets thread_arena (and all of main_arena) when it is first used. mallinfo() does
- * nothing else, as long as there is nothing to count: no memory is allocated, and the first malloc()
- * later finds what it would have made itself.
+ * Up to 2.41 malloc sets thread_arena (and all of main_arena) when it is first used. mallinfo()
+ * does nothing else, as long as there is nothing to count: no memory is allocated, and the first
+ * malloc() later finds what it would have made itself.
  */
 static void initialise_malloc(const struct objects *objects, const struct located *located)
 {
@@ -121,7 +121,9 @@ static void initialise_malloc(const struct objects *objects, const struct locate
 	((struct mallinfo(*)(void))address)();
 }
 
-/* Whether the word of this thread can be its `tcache`: none yet, the dummy, or a chunk of malloc. */
+/*
+ * Whether the word of this thread can be its `tcache`: none yet, the dummy, or a chunk of malloc.
+ */
 static bool is_plausible_tcache(const struct image *libc, uint64_t value)
 {
 	uint64_t size_field;

@@ -31,7 +31,8 @@ struct objects {
 	bool interposes;
 	/*
 	 * Addresses of the first definition in search order, but for the agent's own; of the
-	 * functions that the agent defines too, of the first behind it, if one is. 0 if there is none.
+	 * functions that the agent defines too, of the first behind it, if one is. 0 if there is
+	 * none.
 	 */
 	uint64_t functions[FUNCTIONS];
 };

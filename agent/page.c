@@ -93,8 +93,8 @@ static void *map_anonymous(void *place)
 }
 
 /*
- * Maps a page, or in a child of fork(2) makes its parent's its own; a sandbox may have come up since
- * that was mapped, so no system call is made for it but the mmap(2) of a shared one.
+ * Maps a page, or in a child of fork(2) makes its parent's its own; a sandbox may have come up
+ * since that was mapped, so no system call is made for it but the mmap(2) of a shared one.
  */
 static bool have_page(void)
 {

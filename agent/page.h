@@ -3,13 +3,14 @@
  * The process's inventory page (common/inventory.h): made, written, and never read back.
  *
  * Without a lock and without waiting: a thread may be stopped or killed at any instruction, or the
- * process forked, and the page is still whole. Until page_publish(), and in a process that is a copy
- * of the one that published, or shares its memory, all of this does nothing.
+ * process forked, and the page is still whole. Until page_publish(), and in a process that is a
+ * copy of the one that published, or shares its memory, all of this does nothing.
  *
  * A sandbox may end a process for a system call. When the page is made these are memfd_create(2),
- * ftruncate(2), fcntl(2), prlimit(2), mmap(2) and close(2) besides prctl(2), getpid(2) and gettid(2);
- * of them only the last three and mmap(2) where a seccomp filter is in force already. In the child of
- * fork(2) there is none but getpid(2) and gettid(2), and with a filter from the start mmap(2).
+ * ftruncate(2), fcntl(2), prlimit(2), mmap(2) and close(2) besides prctl(2), getpid(2) and
+ * gettid(2); of them only the last three and mmap(2) where a seccomp filter is in force already. In
+ * the child of fork(2) there is none but getpid(2) and gettid(2), and with a filter from the start
+ * mmap(2).
  */
 #ifndef AGENT_PAGE_H
 #define AGENT_PAGE_H

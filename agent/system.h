@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The system calls that the agent makes, straight to the kernel: no errno is touched, no cancellation
- * point is passed, no wrapper of another preloaded library is called, and no symbol is needed that
- * an old libc lacks. A result from -4095 to -1 is the negated errno (syscall(2)).
+ * The system calls that the agent makes, straight to the kernel: no errno is touched, no
+ * cancellation point is passed, no wrapper of another preloaded library is called, and no symbol is
+ * needed that an old libc lacks. A result from -4095 to -1 is the negated errno (syscall(2)).
  */
 #ifndef AGENT_SYSTEM_H
 #define AGENT_SYSTEM_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The threads of the process: each enters itself in the page when it starts; key.h is how it leaves.
+ * The threads of the process: each enters itself in the page when it starts; key.h is how it
+ * leaves.
  *
  * pthread_create() and thrd_create() of the agent stand in front of libc's. A thread runs through a
  * function of ours that ends in a jump to its own: nothing of the agent is on its stack.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agent_cost AGENT [ROUNDS]: what the agent costs a program. Starts itself again and again, by turns
- * with and without AGENT in LD_PRELOAD, and prints medians and their ratios: from exec to exit of a
- * program that does nothing, and of pthread_create() and pthread_join().
+ * agent_cost AGENT [ROUNDS]: what the agent costs a program. Starts itself again and again, by
+ * turns with and without AGENT in LD_PRELOAD, and prints medians and their ratios: from exec to
+ * exit of a program that does nothing, and of pthread_create() and pthread_join().
  */
 #include <pthread.h>
 #include <spawn.h>

@@ -40,12 +40,14 @@ struct bench_run {
 /* Runs a program to its end and takes in what it prints; output has keep bytes. */
 void bench_run(char *const *argv, char *output, size_t keep, struct bench_run *ret);
 
-/* Waits for a program that is not to be measured, or whose output is of no interest; its wall time. */
+/*
+ * Waits for a program that is not to be measured, or whose output is of no interest; its wall time.
+ */
 double bench_time(char *const *argv);
 
 /*
- * A row of the table that all benchmarks add to: what was measured, in a unit, the bar and whether it
- * is met. BENCH_NO_BAR where there is none.
+ * A row of the table that all benchmarks add to: what was measured, in a unit, the bar and whether
+ * it is met. BENCH_NO_BAR where there is none.
  */
 #define BENCH_NO_BAR 0.0
 void bench_row_at_most(double value, const char *unit, double bar, const char *format, ...)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other tools on the same heap, by turns with memtool: wall time, and how long the target stood still.
+ * Other tools on the same heap, by turns with memtool: wall time, and how long the target stood
+ *still.
  *
  *	peers MEMTOOL HEAP [COUNT [RUNS]]
  *

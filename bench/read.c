@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long memtool holds a process and how long it takes, against merely copying the same pages; how
- * much memory it takes, and how fast it lists chunks into a file.
+ * How long memtool holds a process and how long it takes, against merely copying the same pages;
+ *how much memory it takes, and how fast it lists chunks into a file.
  *
  *	read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS]
  *
- * COUNT, MIN and MAX are HEAP's (heap.c). The copy: process_vm_readv(2) of every page of the heap in
- * 2 MiB pieces, by one thread, into a buffer that is there already. memtool's pause is what it says
- * itself (stopped_ms), so the threads' stop is in it. The runs alternate.
+ * COUNT, MIN and MAX are HEAP's (heap.c). The copy: process_vm_readv(2) of every page of the heap
+ *in 2 MiB pieces, by one thread, into a buffer that is there already. memtool's pause is what it
+ *says itself (stopped_ms), so the threads' stop is in it. The runs alternate.
  */
 #include "bench/bench.h"
 #include "target/maps.h"
@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #define PIECE ((size_t)2 << 20)
-/* The bars are for heaps of this many chunks on; what costs the same for any heap hides it below. */
+/*
+ * The bars are for heaps of this many chunks on; what costs the same for any heap hides it below.
+ */
 #define MANY 5e6
 
 struct figures {

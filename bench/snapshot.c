@@ -4,9 +4,9 @@
  *
  *	snapshot MEMTOOL [MIB [RUNS]]
  *
- * The pause is what memtool says (stopped_ms): the stop, the copy, and the moment in which the copy is
- * collected. The fork is timed by the process itself, from before fork(2) to after it in the parent.
- * The heap is of blocks that are all written to, in 4 KiB pages. The runs alternate.
+ * The pause is what memtool says (stopped_ms): the stop, the copy, and the moment in which the copy
+ *is collected. The fork is timed by the process itself, from before fork(2) to after it in the
+ *parent. The heap is of blocks that are all written to, in 4 KiB pages. The runs alternate.
  */
 #include "bench/bench.h"
 

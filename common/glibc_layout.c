@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-/* struct malloc_state from bins on is the same in all releases; before bins come 16 bytes of top. */
+/*
+ * struct malloc_state from bins on is the same in all releases; before bins come 16 bytes of top.
+ */
 #define STATE(size_, have_fastchunks_, fastbins_, bins_) \
 	.malloc_state = {                                \
 		.size = (size_),                         \

@@ -2,12 +2,13 @@
 /*
  * How glibc lays out its malloc: every offset and convention that differs between releases.
  *
- * All knowledge of versions ends here. The table covers x86-64 glibc 2.26 to 2.44; a layout may also
- * be filled in from DWARF (symbols/dwarf_layout.h). Pure: no I/O, no allocation.
+ * All knowledge of versions ends here. The table covers x86-64 glibc 2.26 to 2.44; a layout may
+ * also be filled in from DWARF (symbols/dwarf_layout.h). Pure: no I/O, no allocation.
  *
- * Sources: malloc/malloc.c and malloc/arena.c of each release. Offsets are bytes. Constant in all of
- * them, and so not fields here: SIZE_SZ 8, MALLOC_ALIGNMENT 16, MINSIZE 32, the three flag bits of a
- * size field, NBINS 128, and that in malloc_state top, last_remainder, bins and binmap lie together.
+ * Sources: malloc/malloc.c and malloc/arena.c of each release. Offsets are bytes. Constant in all
+ * of them, and so not fields here: SIZE_SZ 8, MALLOC_ALIGNMENT 16, MINSIZE 32, the three flag bits
+ * of a size field, NBINS 128, and that in malloc_state top, last_remainder, bins and binmap lie
+ * together.
  */
 #ifndef COMMON_GLIBC_LAYOUT_H
 #define COMMON_GLIBC_LAYOUT_H
@@ -92,7 +93,9 @@ struct glibc_layout {
 		uint8_t count_size; /* bytes of one counter: 1 or 2 */
 		/* 2.42: the counter is of free slots; entries = mp_.tcache_count - counter */
 		bool counts_down;
-		/* 2.43: the TLS pointer is never NULL; without a tcache it points into libc itself */
+		/*
+		 * 2.43: the TLS pointer is never NULL; without a tcache it points into libc itself
+		 */
 		bool dummy;
 		/* tcache_entry has a key behind next (2.29) */
 		bool key;
@@ -128,9 +131,9 @@ const struct glibc_layout *glibc_layout_find(const struct glibc_traits *traits);
 #define GLIBC_LAYOUTS 9
 
 /*
- * All rows that fit what is known but for the version, and so how many: those of that version first,
- * *ret_own of them, then the others, the nearest release first. Which of them it is, is for what lies
- * in memory to say.
+ * All rows that fit what is known but for the version, and so how many: those of that version
+ * first, *ret_own of them, then the others, the nearest release first. Which of them it is, is for
+ * what lies in memory to say.
  */
 size_t glibc_layout_fitting(const struct glibc_traits *traits,
 			    const struct glibc_layout *ret[GLIBC_LAYOUTS], size_t *ret_own);

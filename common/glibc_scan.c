@@ -259,7 +259,9 @@ static bool par_is_possible(const uint64_t *start, const uint32_t *counts,
 	       tail->tcache_max_bytes <= TCACHE_MAX && tail->tcache_count <= UINT16_MAX;
 }
 
-/* How many of the values that a program could have changed, but hardly ever does, are the initial. */
+/*
+ * How many of the values that a program could have changed, but hardly ever does, are the initial.
+ */
 static unsigned int initial_values(const uint64_t *start, const uint32_t *counts,
 				   const struct par_tail *tail)
 {
@@ -366,7 +368,9 @@ static bool is_dummy(const struct image *image, uint64_t address)
 	return true;
 }
 
-/* Takes the word at target for that of the dummy, if it is in the TLS image; false if a second is. */
+/*
+ * Takes the word at target for that of the dummy, if it is in the TLS image; false if a second is.
+ */
 static bool take_dummy(const struct image *image, uint64_t target, uint64_t value,
 		       uint64_t *ret_offset)
 {

@@ -27,8 +27,8 @@ struct glibc_scan_arena {
 
 /*
  * main_arena's `next` is initialised to main_arena itself, by a relocation or, in a static program
- * that is not PIE, by the linker: there is no other word at that distance from where it points to. In
- * memory that holds with DT_RELA always, otherwise until there is a second arena.
+ * that is not PIE, by the linker: there is no other word at that distance from where it points to.
+ * In memory that holds with DT_RELA always, otherwise until there is a second arena.
  */
 bool glibc_scan_main_arena(const struct image *image, struct glibc_scan_arena *ret);
 
@@ -44,9 +44,9 @@ struct glibc_scan_par {
 bool glibc_scan_mp(const struct image *image, struct glibc_scan_par *ret);
 
 /*
- * For memory alone: mp_ whatever it counts by now and however it was tuned, by what malloc keeps true
- * of its fields, by those that still have their initial value, and by what main_arena, which is known,
- * tells of its kind and of sbrk_base; 0 if it does not.
+ * For memory alone: mp_ whatever it counts by now and however it was tuned, by what malloc keeps
+ * true of its fields, by those that still have their initial value, and by what main_arena, which
+ * is known, tells of its kind and of sbrk_base; 0 if it does not.
  */
 bool glibc_scan_used_mp(const struct image *image, const struct glibc_scan_arena *arena,
 			uint64_t sbrk_base, struct glibc_scan_par *ret);
@@ -59,7 +59,9 @@ struct glibc_tls_slot {
 
 #define GLIBC_TLS_SLOTS 32
 
-/* `tcache` and `thread_arena` are among them. Returns how many there are, GLIBC_TLS_SLOTS at most. */
+/*
+ * `tcache` and `thread_arena` are among them. Returns how many there are, GLIBC_TLS_SLOTS at most.
+ */
 size_t glibc_scan_tls(const struct image *image, struct glibc_tls_slot *ret);
 
 /*
@@ -72,8 +74,8 @@ bool glibc_scan_tcache(const struct image *image, const struct glibc_tls_slot *s
 		       size_t *ret_index);
 
 /*
- * From 2.43 on, without the GOT, which a static program does without: the offset in the TLS block of
- * the word whose initial value points to __tcache_dummy, as above.
+ * From 2.43 on, without the GOT, which a static program does without: the offset in the TLS block
+ * of the word whose initial value points to __tcache_dummy, as above.
  */
 bool glibc_scan_tcache_dummy(const struct image *image, uint64_t *ret);
 

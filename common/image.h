@@ -55,8 +55,9 @@ bool image_of_loaded(const Elf64_Phdr *headers, size_t count, uint64_t bias, str
 bool image_of_file(const void *file, size_t size, struct image *ret);
 
 /*
- * For images that come by another way, a copy of another process's memory: set bias, add each segment,
- * then read what the program headers say of the rest, or the dynamic section at dynamic alone.
+ * For images that come by another way, a copy of another process's memory: set bias, add each
+ * segment, then read what the program headers say of the rest, or the dynamic section at dynamic
+ * alone.
  */
 bool image_add_segment(struct image *image, const struct image_segment *segment);
 bool image_read_headers(struct image *image, const Elf64_Phdr *headers, size_t count);
@@ -104,8 +105,8 @@ bool image_next_relative(struct image_relocations *relocations, uint64_t *ret_ta
 			 uint64_t *ret_value);
 
 /*
- * The same for R_X86_64_TPOFF64 without a symbol: target is the word of the GOT, value the offset in
- * the object's own TLS block.
+ * The same for R_X86_64_TPOFF64 without a symbol: target is the word of the GOT, value the offset
+ * in the object's own TLS block.
  */
 bool image_next_tpoff(struct image_relocations *relocations, uint64_t *ret_target,
 		      uint64_t *ret_value);

@@ -7,8 +7,8 @@
  * The page is a header and a table of threads, in one private mapping of a sealed memfd named
  * INVENTORY_NAME, so that fork(2) copies it and the child has but to write its own into the copy;
  * where a memfd cannot be had (seccomp, RLIMIT_FSIZE), in shared anonymous memory, which the kernel
- * also shows as a mapping of its own, and which the child replaces. All fields are little-endian and
- * naturally aligned. This file does no I/O and no allocation.
+ * also shows as a mapping of its own, and which the child replaces. All fields are little-endian
+ * and naturally aligned. This file does no I/O and no allocation.
  *
  * Versions: a field is added at the end of the header, in what was reserved or by a larger
  * header_size, and raises abi_minor; a reader ignores what it does not know. A field that changes
@@ -31,8 +31,8 @@
 
 #define INVENTORY_NAME "memtool-inventory"
 /*
- * As it stands in /proc/PID/maps: of a memfd, and of shared anonymous memory, of which only the size,
- * which is exactly INVENTORY_SIZE, and magic tell it from the program's own.
+ * As it stands in /proc/PID/maps: of a memfd, and of shared anonymous memory, of which only the
+ * size, which is exactly INVENTORY_SIZE, and magic tell it from the program's own.
  */
 #define INVENTORY_MAPS_NAME "/memfd:" INVENTORY_NAME
 #define INVENTORY_ZERO_NAME "/dev/zero"

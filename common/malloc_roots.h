@@ -33,7 +33,9 @@ struct root_thread {
 	uint64_t fs_base; /* 0: no TLS, or unknown */
 	uint64_t sp; /* 0: not known */
 	bool unknown; /* the thread could not be asked: the target was not stopped */
-	/* Where it was if that was inside malloc, and what that is called; 0 and NULL: it was not. */
+	/*
+	 * Where it was if that was inside malloc, and what that is called; 0 and NULL: it was not.
+	 */
 	uint64_t inside;
 	const char *inside_name; /* lasts as long as the program; NULL: not known */
 	/* Of fs_base; ROOT_UNKNOWN also when it was read from the registers alone. */
@@ -51,7 +53,9 @@ struct malloc_roots {
 	struct root mp;
 	struct root tcache; /* TLS offset of `tcache` */
 	struct root thread_arena; /* TLS offset of `thread_arena` */
-	/* Where those of the two lie that are not known; what the threads have there tells (tls.c). */
+	/*
+	 * Where those of the two lie that are not known; what the threads have there tells (tls.c).
+	 */
 	struct tls_block tls;
 	struct root_thread *threads; /* by ascending tid */
 	size_t thread_count;

@@ -7,8 +7,8 @@
  *
  * A target is a live x86-64 Linux process that uses glibc's malloc. memtool_open() finds out where
  * its malloc keeps its books; memtool_read_heap() stops its threads for some milliseconds, copies,
- * lets them go on, and returns a heap: an immutable list of every chunk with its state. A heap knows
- * nothing of the target any more, which may have ended since.
+ * lets them go on, and returns a heap: an immutable list of every chunk with its state. A heap
+ * knows nothing of the target any more, which may have ended since.
  *
  * What holds everywhere:
  *
@@ -59,7 +59,7 @@
 extern "C" {
 #endif
 
-/* -------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * Errors
  */
 
@@ -83,8 +83,8 @@ MEMTOOL_PUBLIC enum memtool_error_code
 memtool_error_code(const struct memtool_error *MEMTOOL_NONNULL error);
 
 /**
- * One line for a person, without a period at its end: what failed, why, and, where there is one, the
- * remedy. Lasts until the error is destroyed.
+ * One line for a person, without a period at its end: what failed, why, and, where there is one,
+ * the remedy. Lasts until the error is destroyed.
  */
 MEMTOOL_PUBLIC const char *MEMTOOL_NONNULL
 memtool_error_message(const struct memtool_error *MEMTOOL_NONNULL error);
@@ -98,7 +98,7 @@ MEMTOOL_PUBLIC uint64_t memtool_error_address(const struct memtool_error *MEMTOO
 /** Ends an error. NULL is fine. */
 MEMTOOL_PUBLIC void memtool_error_destroy(struct memtool_error *MEMTOOL_NULLABLE error);
 
-/* -------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * Targets
  */
 
@@ -167,8 +167,8 @@ MEMTOOL_PUBLIC void memtool_close(struct memtool_target *MEMTOOL_NULLABLE target
 MEMTOOL_PUBLIC int memtool_pid(const struct memtool_target *MEMTOOL_NONNULL target);
 
 /**
- * Stops every thread of the target until memtool_resume(), so that several calls see one moment. Not
- * needed for any of them: memtool_read_heap() stops by itself.
+ * Stops every thread of the target until memtool_resume(), so that several calls see one moment.
+ * Not needed for any of them: memtool_read_heap() stops by itself.
  *
  * No signal is sent to the target and none is lost; if this process dies, the target runs on. Until
  * the resume this process has one thread more, gets SIGCHLD as the target's threads stop, and wait
@@ -242,7 +242,7 @@ memtool_modules(struct memtool_target *MEMTOOL_NONNULL target,
 MEMTOOL_PUBLIC struct memtool_error *MEMTOOL_NULLABLE
 memtool_refresh(struct memtool_target *MEMTOOL_NONNULL target);
 
-/* -------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * Memory
  */
 
@@ -261,13 +261,14 @@ memtool_read_some(struct memtool_target *MEMTOOL_NONNULL target, uint64_t addres
 
 /**
  * Bytes of the C string at address, without its NUL, of which at most max are looked at. *ret_ended
- * says whether there is a NUL; if not, memory ends there, or max was reached. ret_ended may be NULL.
+ * says whether there is a NUL; if not, memory ends there, or max was reached. ret_ended may be
+ * NULL.
  */
 MEMTOOL_PUBLIC struct memtool_error *MEMTOOL_NULLABLE
 memtool_string_length(struct memtool_target *MEMTOOL_NONNULL target, uint64_t address, uint64_t max,
 		      uint64_t *MEMTOOL_NONNULL ret, bool *MEMTOOL_NULLABLE ret_ended);
 
-/* -------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * Symbols
  */
 
@@ -320,7 +321,7 @@ MEMTOOL_PUBLIC struct memtool_error *MEMTOOL_NULLABLE
 memtool_tls_address(struct memtool_target *MEMTOOL_NONNULL target, const char *MEMTOOL_NONNULL name,
 		    size_t name_length, int tid, uint64_t *MEMTOOL_NONNULL ret);
 
-/* -------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * Heaps
  */
 
@@ -372,14 +373,14 @@ struct memtool_chunk {
 	uint64_t user; /* the pointer that malloc returned */
 	uint64_t size; /* as in its header, without flags */
 	/*
-	 * What malloc_usable_size(3) says; but with MALLOC_CHECK_ that says the size asked for, while
-	 * this is what the chunk has room for, as without.
+	 * What malloc_usable_size(3) says; but with MALLOC_CHECK_ that says the size asked for,
+	 * while this is what the chunk has room for, as without.
 	 */
 	uint64_t usable;
 	enum memtool_chunk_state state;
 	uint32_t arena; /* index: memtool_heap_arena(); or MEMTOOL_NONE */
 	uint32_t bin; /* index of its list, as glibc counts; or MEMTOOL_NONE */
-	int tid; /* of the thread whose tcache holds or is it; 0: none, or one that a fork left behind */
+	int tid; /* of the thread whose tcache holds or is it; 0: none, or gone with a fork */
 };
 
 /** How many chunks there are, glibc's own structs included. */
@@ -501,7 +502,7 @@ MEMTOOL_PUBLIC size_t memtool_heap_finding_count(const struct memtool_heap *MEMT
 MEMTOOL_PUBLIC struct memtool_finding
 memtool_heap_finding(const struct memtool_heap *MEMTOOL_NONNULL heap, size_t index);
 
-/* -------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * The walker alone
  *
  * For a tool that reads processes, cores or snapshots by its own means. Nothing here uses ptrace,
@@ -522,8 +523,8 @@ struct memtool_walk {
 	void *MEMTOOL_NULLABLE context; /* for both callbacks */
 
 	/*
-	 * Copies the readable bytes from address on, at most length, and returns how many: less only
-	 * where memory ends.
+	 * Copies the readable bytes from address on, at most length, and returns how many: less
+	 * only where memory ends.
 	 */
 	size_t (*MEMTOOL_NONNULL read)(void *MEMTOOL_NULLABLE context, uint64_t address,
 				       void *MEMTOOL_NONNULL buffer, size_t length);
@@ -542,7 +543,9 @@ struct memtool_walk {
 	/* By ascending tid. Without them, what is cached by a thread looks like in use. */
 	const struct memtool_walk_thread *MEMTOOL_NULLABLE threads;
 	size_t thread_count;
-	/* Private, anonymous, writable memory, by address: where heaps and mmapped chunks can lie. */
+	/*
+	 * Private, anonymous, writable memory, by address: where heaps and mmapped chunks can lie.
+	 */
 	const struct memtool_range *MEMTOOL_NULLABLE anonymous;
 	size_t anonymous_count;
 };

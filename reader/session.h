@@ -78,7 +78,9 @@ struct session {
 	struct modules *modules;
 	struct libc libc;
 	struct malloc_code malloc_code; /* empty as long as modules are not loaded */
-	/* The file that main_arena is in: its path as the target sees it, and whether it is gone. */
+	/*
+	 * The file that main_arena is in: its path as the target sees it, and whether it is gone.
+	 */
 	const char *libc_name;
 	bool libc_deleted;
 	struct malloc_roots roots; /* without threads; of the glibc that is shown, as is layout */
@@ -95,10 +97,16 @@ struct session {
 	struct glibc_layout plain_or_mangled; /* layout, with the other kind of links */
 	/* The table has no row of this version that fits, or the version is not known. */
 	bool layout_unconfirmed;
-	/* One line on how the layout was told where it was not by version; "" until the heap is read. */
+	/*
+	 * One line on how the layout was told where it was not by version; "" until the heap is
+	 * read.
+	 */
 	char layout_note[256];
 	bool located; /* all from libc_name on is known */
-	/* Why the caches of threads that a fork left behind could not be looked for; NULL: they were. */
+	/*
+	 * Why the caches of threads that a fork left behind could not be looked for; NULL: they
+	 * were.
+	 */
 	struct memtool_error *orphans_unknown;
 	enum read_method method; /* of the last session_read_heap() */
 	struct memtool_error *snapshot_refused; /* or a copy was left: see session_read_heap() */
@@ -110,9 +118,9 @@ struct memtool_error *session_attach(pid_t pid, const struct session_options *op
 				     struct session **ret);
 
 /*
- * Finds glibc's malloc in it: roots and layout. Does nothing if that was done already. Where another
- * malloc serves, it fails with MEMTOOL_ERROR_NOT_GLIBC, naming that, unless glibc's heap is in use
- * beside it: session->malloc tells then.
+ * Finds glibc's malloc in it: roots and layout. Does nothing if that was done already. Where
+ * another malloc serves, it fails with MEMTOOL_ERROR_NOT_GLIBC, naming that, unless glibc's heap is
+ * in use beside it: session->malloc tells then.
  */
 struct memtool_error *session_locate(struct session *session);
 
@@ -120,7 +128,9 @@ struct memtool_error *session_locate(struct session *session);
 struct memtool_error *session_open(pid_t pid, const struct session_options *options,
 				   struct session **ret);
 
-/* The modules mapped when the session was opened, or last refreshed; loaded when first asked for. */
+/*
+ * The modules mapped when the session was opened, or last refreshed; loaded when first asked for.
+ */
 struct memtool_error *session_load_modules(struct session *session);
 
 /* Looks anew at the mappings, and forgets all that was found by them. */
@@ -146,8 +156,9 @@ struct memtool_error *session_list_threads(struct session *session, struct root_
 					   uint64_t *ret_stopped_ns);
 
 /*
- * fs_base of a thread: out of its registers if stop, which may be NULL, holds the target; else as the
- * agent's page or glibc's own list of threads has it. MEMTOOL_ERROR_UNSUPPORTED if nothing tells.
+ * fs_base of a thread: out of its registers if stop, which may be NULL, holds the target; else as
+ * the agent's page or glibc's own list of threads has it. MEMTOOL_ERROR_UNSUPPORTED if nothing
+ * tells.
  */
 struct memtool_error *session_thread_pointer(struct session *session, const struct stop *stop,
 					     pid_t tid, uint64_t *ret);

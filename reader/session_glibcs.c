@@ -101,8 +101,8 @@ static struct memtool_error *add_other(struct session *session, const struct lib
 }
 
 /*
- * Whether it is worth while to look at all modules: a libc is loaded by its SONAME, so that its file
- * bears that name, or, up to 2.33, that is a link to libc-2.33.so.
+ * Whether it is worth while to look at all modules: a libc is loaded by its SONAME, so that its
+ * file bears that name, or, up to 2.33, that is a link to libc-2.33.so.
  */
 static bool has_several(const struct maps *maps)
 {

@@ -56,7 +56,10 @@ static struct memtool_error *not_in_table(const struct session *session)
 				    version_name(session));
 }
 
-/* Whether to ask the debug information first, which takes long, and may take very long in a program. */
+/*
+ * Whether to ask the debug information first, which takes long, and may take very long in a
+ * program.
+ */
 static bool prefers_dwarf(const struct session *session)
 {
 	return session->layout_unconfirmed &&

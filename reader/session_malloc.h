@@ -13,7 +13,9 @@
  */
 struct memtool_error *session_find_malloc(struct session *session);
 
-/* That the target is not served by glibc, with who serves it and a remedy; why ends what it says. */
+/*
+ * That the target is not served by glibc, with who serves it and a remedy; why ends what it says.
+ */
 struct memtool_error *session_refuse_malloc(const struct session *session, const char *why);
 
 #endif

@@ -57,8 +57,8 @@ static struct memtool_error *list_anonymous(const struct maps *maps, struct anon
 }
 
 /*
- * Reads the heap in process, which is the target or a copy of it, live if that runs; by way of ahead,
- * if that is not NULL.
+ * Reads the heap in process, which is the target or a copy of it, live if that runs; by way of
+ * ahead, if that is not NULL.
  */
 static struct memtool_error *copy_heap(struct session *session, struct process *process,
 				       struct read_ahead *ahead, const struct root_threads *threads,

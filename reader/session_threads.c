@@ -15,8 +15,8 @@
 
 /*
  * Where struct pthread begins and has its address again, and its tid, which the kernel clears when
- * the thread is gone: tcbhead_t of sysdeps/x86_64/nptl/tls.h, and nptl/descr.h. The same from 2.26 to
- * 2.44; a glibc that differs costs what the page tells of threads, no more.
+ * the thread is gone: tcbhead_t of sysdeps/x86_64/nptl/tls.h, and nptl/descr.h. The same from 2.26
+ * to 2.44; a glibc that differs costs what the page tells of threads, no more.
  */
 #define TCB_SELF      16
 #define PTHREAD_TID   720

@@ -26,7 +26,10 @@ struct memtool_error *session_report_born(struct session *session,
 					  const struct root_threads *threads,
 					  struct heap_copy *copy);
 
-/* Puts the entries of session->inventory into the order that session_held_threads() looks them up in. */
+/*
+ * Puts the entries of session->inventory into the order that session_held_threads() looks them up
+ * in.
+ */
 void session_sort_published(struct inventory_threads *threads);
 
 #endif

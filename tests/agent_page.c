@@ -75,7 +75,9 @@ uint64_t agent_number(const char *text, const char *word, int base)
 	return 0;
 }
 
-/* Whether the line of /proc/PID/maps can be that of a page; *ret_anonymous: of one without memfd. */
+/*
+ * Whether the line of /proc/PID/maps can be that of a page; *ret_anonymous: of one without memfd.
+ */
 static bool is_page_line(const char *line, uint64_t size, bool *ret_anonymous)
 {
 	const char *name = strchr(line, '/');

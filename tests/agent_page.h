@@ -36,7 +36,10 @@ uint64_t agent_number(const char *text, const char *word, int base);
 /* Whether the process has a page. More than one fails the test. */
 bool agent_has_page(pid_t pid);
 
-/* Whether programs that we start are under a seccomp filter, as in many containers: then no page is a memfd. */
+/*
+ * Whether programs that we start are under a seccomp filter, as in many containers: then no page is
+ * a memfd.
+ */
 bool agent_is_filtered(void);
 
 /*

@@ -10,7 +10,10 @@
 
 #define FIXTURE_WORDS_MAX 8
 
-/* Each a program of tests/fixtures and its arguments; a first word with a '=' is for its environment. */
+/*
+ * Each a program of tests/fixtures and its arguments; a first word with a '=' is for its
+ * environment.
+ */
 extern const char *const fixture_commands[];
 extern const size_t fixture_command_count;
 

@@ -131,7 +131,9 @@ static size_t replace(struct mapped_file file, const char *text, size_t size, si
 
 void libc_copy_set_version(const struct libc_copy *copy, const char *version)
 {
-	/* The banner, and what gnu_get_libc_version() gives, which may be the end of a longer text. */
+	/*
+	 * The banner, and what gnu_get_libc_version() gives, which may be the end of a longer text.
+	 */
 	static const char *const before[] = { "release version ", "glibc ", "" };
 	struct mapped_file file = map_file(copy->libc);
 	size_t count[3];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A copy of the machine's C library, and of the ld.so that loads it, which belong to one test alone:
- * it may strip them, damage them and delete them while a program uses them.
+ * A copy of the machine's C library, and of the ld.so that loads it, which belong to one test
+ * alone: it may strip them, damage them and delete them while a program uses them.
  */
 #ifndef TESTS_LIBC_COPY_H
 #define TESTS_LIBC_COPY_H
@@ -30,7 +30,9 @@ void libc_copy_set_version(const struct libc_copy *copy, const char *version);
 /* What `strip -s` leaves of a program or library; false if there is no strip(1). */
 bool libc_copy_strip(const char *path, const char *stripped);
 
-/* A program of tests/fixtures with that libc, as user uid if that is not 0; arguments may be NULL. */
+/*
+ * A program of tests/fixtures with that libc, as user uid if that is not 0; arguments may be NULL.
+ */
 struct spawned *libc_copy_start(const struct libc_copy *copy, uid_t uid, const char *fixture,
 				const char *first, const char *second);
 

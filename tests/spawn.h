@@ -3,8 +3,8 @@
  * Programs that a test starts: talking to them, waiting for them, and ending them whatever happens.
  *
  * All of them are kept in one table. spawn_teardown() ends what a test left behind, also when a
- * failed assertion of cmocka jumped out of it, and spawn_watchdog() when the whole test takes longer
- * than it should. A child also dies with the thread that started it. Nothing here waits for
+ * failed assertion of cmocka jumped out of it, and spawn_watchdog() when the whole test takes
+ * longer than it should. A child also dies with the thread that started it. Nothing here waits for
  * time to pass: it waits for a line, for a state in /proc, or for the end of a process, and fails
  * the test when that does not come in SPAWN_PATIENCE_S.
  *

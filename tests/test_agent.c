@@ -48,7 +48,9 @@ static void test_globals(void **state)
 				 (header->malloc_state_next - UNSORTED_TO_NEXT));
 	assert_int_equal(agent_word(child->pid, header->main_arena + header->malloc_state_next),
 			 header->main_arena);
-	/* What the subject has set by mallopt(): trim_threshold, top_pad, mmap_threshold, mmap_max */
+	/*
+	 * What the subject has set by mallopt(): trim_threshold, top_pad, mmap_threshold, mmap_max
+	 */
 	for (unsigned int i = 0; i < 3; i++)
 		assert_int_equal(agent_word(child->pid, header->mp + 8 * i), 0x30000 + i * 4096);
 	assert_int_equal(

@@ -101,8 +101,8 @@ static void expect_copy(pid_t pid, const struct agent_page *of)
 }
 
 /*
- * A copy of the process that was made past fork(3) has its parent's page, which says whose it is, and
- * nothing breaks in it.
+ * A copy of the process that was made past fork(3) has its parent's page, which says whose it is,
+ * and nothing breaks in it.
  */
 static void test_raw_fork(void **state)
 {

@@ -39,7 +39,9 @@ static long footprint(pid_t pid, const char *field)
 	return kilobytes;
 }
 
-/* A part of a page table for what was read of files, and nothing like the 128 MiB that 64 GiB need. */
+/*
+ * A part of a page table for what was read of files, and nothing like the 128 MiB that 64 GiB need.
+ */
 #define TABLES_MORE 32
 
 static void check(bool no_stop)

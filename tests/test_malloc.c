@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose malloc it is: another allocator's process is refused and the allocator is named, unless
- * glibc's heap is in use beside it; what only stands in front of glibc's malloc is no reason to refuse.
- * And whose of several mallocs of glibc's: libc_malloc_debug's, and those of dlmopen(3).
+ * glibc's heap is in use beside it; what only stands in front of glibc's malloc is no reason to
+ * refuse. And whose of several mallocs of glibc's: libc_malloc_debug's, and those of dlmopen(3).
  *
  * The real allocators are those of Debian's libjemalloc2, libtcmalloc-minimal4 and libmimalloc2.0;
  * a case without its library is skipped.
@@ -176,8 +176,8 @@ static void test_own(void **state)
 }
 
 /*
- * A program that is not PIE has an entry of its own PLT for malloc's address, as Debian's python3 and
- * node do: it is neither another malloc nor in front of one.
+ * A program that is not PIE has an entry of its own PLT for malloc's address, as Debian's python3
+ * and node do: it is neither another malloc nor in front of one.
  */
 static void test_no_pie(void **state)
 {
@@ -363,7 +363,10 @@ static void expect_debug(struct spawned *child, const char *options)
 	assert_null(strstr(chunks, "\"tcache\""));
 }
 
-/* The first block that is kept has 40 bytes, which is all malloc_usable_size() would tell of it here. */
+/*
+ * The first block that is kept has 40 bytes, which is all malloc_usable_size() would tell of it
+ * here.
+ */
 static void expect_room(struct spawned *child)
 {
 	char user[32], begin[64];

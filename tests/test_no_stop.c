@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * --no-stop: of a program at rest the same answer as of one that is stopped, with the agent's page
- * and without, and nothing is asked of ptrace. The proof of that is a program that this test traces:
- * nobody else can trace it then.
+ * and without, and nothing is asked of ptrace. The proof of that is a program that this test
+ * traces: nobody else can trace it then.
  */
 #include "tests/agent_page.h"
 #include "tests/command.h"

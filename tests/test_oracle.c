@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The oracle: the exact set of live allocations of a program, as a preload recorder kept it, against
- * the set that memtool reads (tests/oracle/check.h).
+ * The oracle: the exact set of live allocations of a program, as a preload recorder kept it,
+ * against the set that memtool reads (tests/oracle/check.h).
  *
  * Everything twice: by symbols, and by the page of the agent, which is then preloaded as well.
  *
- * Link: tests/test_oracle.c tests/oracle/check.c tests/oracle/programs.c tests/records.c tests/truth.c
- * tests/spawn.c, the reader, cmocka.
- * Needs at run time: tests/oracle/storm, tests/oracle/recorder (a shared module, not linked), the
- * agent, tests/fixtures, MEMTOOL_BUILDDIR; python3, perl and sqlite3, each if it is there.
+ * Link: tests/test_oracle.c tests/oracle/check.c tests/oracle/programs.c tests/records.c
+ * tests/truth.c tests/spawn.c, the reader, cmocka. Needs at run time: tests/oracle/storm,
+ * tests/oracle/recorder (a shared module, not linked), the agent, tests/fixtures, MEMTOOL_BUILDDIR;
+ * python3, perl and sqlite3, each if it is there.
  */
 #include "tests/agent_page.h"
 #include "tests/oracle/check.h"

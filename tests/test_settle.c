@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a stop costs the target: one that is caught inside malloc is let out of it (tests/test_storm.c
- * has that), but what no waiting changes, damage or a lock that is never released, must not be
- * waited for long. And that malloc's code is found, by which threads inside it are told.
+ * What a stop costs the target: one that is caught inside malloc is let out of it
+ * (tests/test_storm.c has that), but what no waiting changes, damage or a lock that is never
+ * released, must not be waited for long. And that malloc's code is found, by which threads inside
+ * it are told.
  *
  * Link: tests/test_settle.c tests/truth.c tests/spawn.c, the reader, cmocka.
- * Needs at run time: tests/fixtures/damage, bins, grow and idle, MEMTOOL_BUILDDIR, libc's debug file.
+ * Needs at run time: tests/fixtures/damage, bins, grow and idle, MEMTOOL_BUILDDIR, libc's debug
+ * file.
  */
 #include "tests/spawn.h"
 #include "tests/truth.h"
@@ -63,7 +65,9 @@ static void write_u32(pid_t pid, uint64_t address, uint32_t value)
 	assert_int_equal(pwrite(fd, &value, sizeof(value), (off_t)address), sizeof(value));
 }
 
-/* As of a thread that was blocked inside malloc for ever: the books add up, and one stop shows it. */
+/*
+ * As of a thread that was blocked inside malloc for ever: the books add up, and one stop shows it.
+ */
 static void test_locked_for_ever(void **state)
 {
 	(void)state;
@@ -143,7 +147,9 @@ static void check_code(struct session *session, const struct malloc_code *code)
 	assert_null(malloc_code_name(code, code->range.end));
 }
 
-/* With a symbol table and without: the file of a distribution names the exported functions alone. */
+/*
+ * With a symbol table and without: the file of a distribution names the exported functions alone.
+ */
 static void test_malloc_code(void **state)
 {
 	static const char *const programs[] = { "tests/fixtures/idle", "tests/fixtures/idle-static",

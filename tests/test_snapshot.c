@@ -199,7 +199,10 @@ static void test_no_process_left(void **state __attribute__((__unused__)))
 	spawn_end(target);
 }
 
-/* Of big processes alone it is told that there are snapshots, and not to who knows, or wants silence. */
+/*
+ * Of big processes alone it is told that there are snapshots, and not to who knows, or wants
+ * silence.
+ */
 static void test_note(void **state __attribute__((__unused__)))
 {
 	struct spawned *target = spawn_program(

@@ -8,7 +8,8 @@
  * would have collected it by itself; see target/snapshot.h.
  *
  * Link: tests/test_snapshot_kill.c tests/spawn.c, cmocka.
- * Needs at run time: memtool, tests/fixtures/busy, tests/fixtures/.libs/killer.so, MEMTOOL_BUILDDIR.
+ * Needs at run time: memtool, tests/fixtures/busy, tests/fixtures/.libs/killer.so,
+ * MEMTOOL_BUILDDIR.
  */
 #include "tests/spawn.h"
 

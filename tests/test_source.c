@@ -237,7 +237,10 @@ static void test_raw_threads(void **state)
 
 struct same_case {
 	const char *name, *first, *second;
-	/* It calls malloc never. The agent has malloc initialise itself: then the thread has an arena. */
+	/*
+	 * It calls malloc never. The agent has malloc initialise itself: then the thread has an
+	 * arena.
+	 */
 	bool untouched;
 };
 
@@ -274,8 +277,8 @@ static void end_view(struct view *view)
 }
 
 /*
- * brk's memory begins where the program ends, with the agent and without. A heap of another arena, and
- * main_arena itself, are where the kernel puts them beside what else is mapped.
+ * brk's memory begins where the program ends, with the agent and without. A heap of another arena,
+ * and main_arena itself, are where the kernel puts them beside what else is mapped.
  */
 static uint64_t base_of(const struct heap *heap, const struct chunk *chunk)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A storm of malloc in four threads that never ends, read over and over. Every answer must be either
- * clean by its audit or say that it is torn, whatever the threads were at.
+ * A storm of malloc in four threads that never ends, read over and over. Every answer must be
+ * either clean by its audit or say that it is torn, whatever the threads were at.
  *
  * That a clean answer is true shows by the recorder's set of live allocations. To have both of one
  * moment, the program is suspended (SIGSTOP): just as it is, or with its threads out of malloc as
@@ -199,7 +199,9 @@ static void suspend_settled(struct session *session)
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
 }
 
-/* What is recorded is there, and what is there is recorded, but for what threads are about to do. */
+/*
+ * What is recorded is there, and what is there is recorded, but for what threads are about to do.
+ */
 static void check_truth(struct session *session, const struct heap *heap, bool exact)
 {
 	struct record_set recorded = records_read(session), live = records_of_heap(heap);

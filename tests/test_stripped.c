@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A libc of which nobody has symbols, a static program without, files that are gone, and a version
- * text that says something else: read without a word of how, with every chunk and arena as the program
- * knows them.
+ * text that says something else: read without a word of how, with every chunk and arena as the
+ * program knows them.
  *
  * Link: tests/test_stripped.c tests/libc_copy.c tests/truth.c tests/agent_page.c tests/command.c
  * tests/spawn.c, the reader, cmocka.

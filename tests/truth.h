@@ -24,8 +24,8 @@ void truth_read(pid_t pid, const struct session_options *options, struct session
 void truth_must(struct memtool_error *error);
 
 /*
- * All of what is below, of a fixture that was started: waits until it is ready, reads it, and sees it
- * exit unharmed when its input ends.
+ * All of what is below, of a fixture that was started: waits until it is ready, reads it, and sees
+ * it exit unharmed when its input ends.
  */
 void truth_check_fixture(struct spawned *child, const struct session_options *options);
 

@@ -33,8 +33,8 @@ void address_view_deinit(struct address_view *view);
 #define _cleanup_address_view_ _cleanup_(address_view_deinit)
 
 /*
- * In short: "main_arena+96", "chunk 0x55d0c8a012a0+16 in-use 48", "stack of 4711". To be freed; NULL
- * when out of memory; "" if there is nothing to tell.
+ * In short: "main_arena+96", "chunk 0x55d0c8a012a0+16 in-use 48", "stack of 4711". To be freed;
+ * NULL when out of memory; "" if there is nothing to tell.
  */
 char *address_view_brief(const struct address_view *view, bool demangled);
 

@@ -29,7 +29,9 @@ const struct chunk *arena_view_last_item(const struct arena_view *view, size_t i
 /* The free chunk of a bin right below item, as it would merge with it; NULL where there is none. */
 const struct chunk *arena_view_hole_below(const struct arena_view *view, const struct chunk *item);
 
-/* The tids of the arena's threads, the first few of them: "4711, 4712 +30". To be freed; or NULL. */
+/*
+ * The tids of the arena's threads, the first few of them: "4711, 4712 +30". To be freed; or NULL.
+ */
 char *arena_view_threads_text(const struct arena_view *view, size_t index, size_t max);
 
 /* The arena as an object. */

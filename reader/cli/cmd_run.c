@@ -40,7 +40,9 @@ static struct memtool_error *check_agent(const char *path)
 {
 	Elf64_Ehdr header = { 0 };
 
-	/* ld.so(8) splits LD_PRELOAD at the first two and replaces $LIB; there is no way to quote. */
+	/*
+	 * ld.so(8) splits LD_PRELOAD at the first two and replaces $LIB; there is no way to quote.
+	 */
 	if (strpbrk(path, " :$"))
 		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
 					    "cannot preload %s: LD_PRELOAD takes no path with a "

@@ -50,7 +50,9 @@ extern const struct argp_child output_children[];
 	}
 error_t common_parse_none(int key, char *argument, struct argp_state *state);
 
-/* Whether text is a list of states ("tcache,fastbin"); *ret has bit 1 << enum chunk_state of each. */
+/*
+ * Whether text is a list of states ("tcache,fastbin"); *ret has bit 1 << enum chunk_state of each.
+ */
 bool options_parse_states(const char *text, uint32_t *ret);
 
 #endif

@@ -68,7 +68,9 @@ void progress_bar_deinit(struct progress_bar *bar)
 	bar->fd = -1;
 }
 
-/* A background job may be stopped for writing (stty tostop); another terminal than ours does not. */
+/*
+ * A background job may be stopped for writing (stty tostop); another terminal than ours does not.
+ */
 static bool is_in_foreground(int fd)
 {
 	pid_t group = tcgetpgrp(fd);

@@ -3,9 +3,9 @@
  * One line on the terminal behind standard error that tells how far the reading of a heap has come:
  * for a person who waits, so only from half a second on, and gone again when there is an answer.
  *
- * The target may stand still meanwhile, so nothing here may block: neither a terminal that is halted
- * by Ctrl-S, or whose emulator is the target itself, nor the one that stops a background job which
- * writes to it.
+ * The target may stand still meanwhile, so nothing here may block: neither a terminal that is
+ * halted by Ctrl-S, or whose emulator is the target itself, nor the one that stops a background job
+ * which writes to it.
  */
 #ifndef CLI_PROGRESS_BAR_H
 #define CLI_PROGRESS_BAR_H
@@ -20,8 +20,8 @@ struct progress_bar {
 };
 
 /*
- * Has options tell bar of the progress, if fd is a terminal that can move its cursor and options has
- * nobody to tell yet. bar is used until options are no longer.
+ * Has options tell bar of the progress, if fd is a terminal that can move its cursor and options
+ * has nobody to tell yet. bar is used until options are no longer.
  */
 void progress_bar_init(struct progress_bar *bar, int fd, struct session_options *options);
 /* Takes the line away. */

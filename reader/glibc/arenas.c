@@ -59,7 +59,9 @@ struct memtool_error *copy_params(struct heap_copy *copy)
 	if (layout->malloc_par.hp_pagesize != GLIBC_ABSENT)
 		params->hp_pagesize = load_u64(mp + layout->malloc_par.hp_pagesize);
 
-	/* heap_max_size() of 2.35 to 2.41; a huge page is 2 MiB or 1 GiB, whatever else is there. */
+	/*
+	 * heap_max_size() of 2.35 to 2.41; a huge page is 2 MiB or 1 GiB, whatever else is there.
+	 */
 	if (layout->heap_max_follows_hugetlb &&
 	    (params->hp_pagesize == UINT64_C(2) << 20 || params->hp_pagesize == UINT64_C(1) << 30))
 		params->heap_max = 4 * params->hp_pagesize;

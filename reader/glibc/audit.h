@@ -26,7 +26,8 @@ enum audit_kind {
 	AUDIT_SYSTEM_MEM, /* the bytes of an arena do not add up to system_mem */
 	AUDIT_MMAPPED, /* count or bytes of mmapped chunks differ from mp_ */
 	AUDIT_LOCKED, /* an arena was locked: a thread was inside malloc */
-	AUDIT_INSIDE, /* a thread was inside malloc, by its program counter or by what it left undone */
+	AUDIT_INSIDE, /* a thread was inside malloc, by its program counter or by what it left
+			 undone */
 	AUDIT_KINDS
 };
 
@@ -79,7 +80,9 @@ uint64_t audit_doubts(const struct audit *audit);
 /* Why it may be that the numbers do not add up, in one sentence for a person; NULL if they do. */
 const char *audit_reason(const struct audit *audit);
 
-/* Whether both have the very same doubts, as of a heap that is damaged rather than caught midway. */
+/*
+ * Whether both have the very same doubts, as of a heap that is damaged rather than caught midway.
+ */
 bool audit_same_doubts(const struct audit *a, const struct audit *b);
 
 /* Sets ok from the findings; the last step of making a heap. */

@@ -56,8 +56,8 @@ static void audit_mmapped(struct heap *heap)
 }
 
 /*
- * Those that are free by the next one's PREV_INUSE: each must be in a list, and have no neighbour of
- * its kind, with which free() would have made it one (do_check_free_chunk() in malloc.c).
+ * Those that are free by the next one's PREV_INUSE: each must be in a list, and have no neighbour
+ * of its kind, with which free() would have made it one (do_check_free_chunk() in malloc.c).
  */
 static void audit_free(struct heap_copy *copy)
 {

@@ -118,7 +118,9 @@ struct memtool_error *copy_segments(struct heap_copy *copy); /* segments.c: wher
 struct memtool_error *copy_mmapped(struct heap_copy *copy); /* mmapped.c */
 struct memtool_error *copy_chunks(struct heap_copy *copy); /* walk.c: the pass */
 
-/* Of a running target: what is true of arena arenas[index] by now, but for its place in the ring. */
+/*
+ * Of a running target: what is true of arena arenas[index] by now, but for its place in the ring.
+ */
 struct memtool_error *refresh_arena(struct heap_copy *copy, uint32_t index);
 
 /* Likewise, where the segment ends by now. Refreshes its arena, too. */

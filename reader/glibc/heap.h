@@ -4,7 +4,8 @@
  *
  * It is built by heap_read() (glibc/read.h) and never changes afterwards, so any number of threads
  * and analyses may share it. Addresses are the target's; sizes are bytes; index ranges are
- * half-open. "Item" is a chunk, or one of glibc's own structs: those in heap memory, and main_arena.
+ * half-open. "Item" is a chunk, or one of glibc's own structs: those in heap memory, and
+ * main_arena.
  *
  * chunks[] is sorted by address and without overlaps. arenas[0] is main_arena, the others follow in
  * the order of the arena ring. segments[] is sorted by address: each is a stretch of memory that
@@ -70,8 +71,8 @@ static inline uint64_t chunk_address(const struct chunk *chunk)
 }
 
 /*
- * What its size field says: header and all, but for an mmapped chunk of 2.43 and later, whose header
- * does not count. For a fencepost that ends a heap, whose size field says 0, it is 16.
+ * What its size field says: header and all, but for an mmapped chunk of 2.43 and later, whose
+ * header does not count. For a fencepost that ends a heap, whose size field says 0, it is 16.
  */
 static inline uint64_t chunk_size(const struct chunk *chunk)
 {
@@ -119,8 +120,8 @@ enum list_kind { LIST_TCACHE, LIST_FASTBIN, LIST_UNSORTED, LIST_SMALLBIN, LIST_L
 struct heap_list {
 	enum list_kind kind;
 	uint32_t owner; /* index into threads[], orphans too, for LIST_TCACHE, else into arenas[] */
-	uint32_t
-		bin; /* tcache: entries[bin]; fastbin: fastbinsY[bin]; else bin_at(bin), unsorted 1 */
+	/* tcache: entries[bin]; fastbin: fastbinsY[bin]; else bin_at(bin), unsorted 1 */
+	uint32_t bin;
 	uint32_t first; /* its chunks, from the head on: listed[first .. first + count) */
 	uint32_t count;
 	int64_t counter; /* how many glibc's own counter says; -1 where there is none */
@@ -174,7 +175,9 @@ struct heap_params {
 	uint64_t heap_max; /* size and alignment of non-main heaps */
 };
 
-/* What in memory bears the layout out, piece by piece; 0 and false where there was nothing to see. */
+/*
+ * What in memory bears the layout out, piece by piece; 0 and false where there was nothing to see.
+ */
 struct layout_evidence {
 	bool bins; /* main_arena's bins are set, and where they must be */
 	uint16_t heap_info; /* its size */
@@ -221,8 +224,9 @@ void heap_destroy(struct heap *heap);
 const struct chunk *heap_find(const struct heap *heap, uint64_t address);
 
 /*
- * What malloc_usable_size() says of the chunk; the whole struct of a bare one. With MALLOC_CHECK_ that
- * says the size asked for (malloc_check_get_size() of malloc-check.c); this is what there is room for.
+ * What malloc_usable_size() says of the chunk; the whole struct of a bare one. With MALLOC_CHECK_
+ * that says the size asked for (malloc_check_get_size() of malloc-check.c); this is what there is
+ * room for.
  */
 uint64_t heap_usable_size(const struct heap *heap, const struct chunk *chunk);
 

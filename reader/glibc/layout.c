@@ -2,10 +2,10 @@
 /*
  * Which of the layouts that may be meant is the one in memory.
  *
- * What tells them apart: where main_arena's bins begin, how far behind the start of its heap another
- * arena lies, the size of the chunk that a tcache is in, and how a list of a tcache or a fastbin ends.
- * Of each a few are looked at, since the target stands still meanwhile, and what most of them say
- * counts: a heap may be damaged.
+ * What tells them apart: where main_arena's bins begin, how far behind the start of its heap
+ * another arena lies, the size of the chunk that a tcache is in, and how a list of a tcache or a
+ * fastbin ends. Of each a few are looked at, since the target stands still meanwhile, and what most
+ * of them say counts: a heap may be damaged.
  */
 #include "glibc/chunk.h"
 #include "glibc/copy.h"
@@ -120,8 +120,9 @@ static bool is_next(const struct heap_copy *copy, uint64_t next)
 }
 
 /*
- * yes: what is stored at position, as a link to the next one, is mangled. In a heap at a low address
- * mangling changes so little that a link may be possible either way; that one does not vote.
+ * yes: what is stored at position, as a link to the next one, is mangled. In a heap at a low
+ * address mangling changes so little that a link may be possible either way; that one does not
+ * vote.
  */
 static struct memtool_error *vote_link(const struct heap_copy *copy, uint64_t position,
 				       struct votes *votes)

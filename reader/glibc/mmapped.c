@@ -154,8 +154,8 @@ static bool found_all(const struct finder *finder)
 }
 
 /*
- * The chunk in a mapping that would start at page, which is there, in part; appended if there is one.
- * *ret_end is the end of its mapping, 0 if it is none.
+ * The chunk in a mapping that would start at page, which is there, in part; appended if there is
+ * one. *ret_end is the end of its mapping, 0 if it is none.
  */
 static struct memtool_error *try_page(struct finder *finder, struct range part, uint64_t page,
 				      uint64_t *ret_end)

@@ -8,7 +8,8 @@
  * A thread that ended by itself has emptied its own before, and leaves nothing to be found. When a
  * new thread gets the stack, its TLS is made anew, and the old tcache cannot be found any more.
  *
- * Nothing here is a finding: a place that holds no tcache, or one that is not whole, is passed over.
+ * Nothing here is a finding: a place that holds no tcache, or one that is not whole, is passed
+ * over.
  */
 #include "glibc/chunk.h"
 #include "glibc/copy.h"

@@ -38,7 +38,9 @@ const struct range *copy_anonymous(const struct heap_copy *copy, uint64_t addres
 	return NULL;
 }
 
-/* What lies beyond the addresses of a struct chunk can hold none; what is missed, the books tell. */
+/*
+ * What lies beyond the addresses of a struct chunk can hold none; what is missed, the books tell.
+ */
 static size_t count_addressable(const struct range *ranges, size_t count)
 {
 	while (count && ranges[count - 1].end > CHUNK_ADDRESS_END)

@@ -9,7 +9,8 @@
  *
  * Knows struct memory and struct glibc_layout; neither processes nor ELF. All that is read is taken
  * for hostile: every size, count and link is bounded, and what does not fit becomes a finding of
- * the audit, not an error. An error is for what leaves nothing to tell: no memory, target gone, interrupted.
+ * the audit, not an error. An error is for what leaves nothing to tell: no memory, target gone,
+ * interrupted.
  */
 #ifndef GLIBC_READ_H
 #define GLIBC_READ_H
@@ -34,10 +35,14 @@ struct other_books {
 struct heap_source {
 	struct memory *memory;
 	const struct glibc_layout *layout;
-	/* Others that may be meant: one is taken instead if memory shows it and contradicts layout. */
+	/*
+	 * Others that may be meant: one is taken instead if memory shows it and contradicts layout.
+	 */
 	const struct glibc_layout *const *other_layouts;
 	size_t other_count;
-	/* What speaks for a layout is but its likeness: one that memory contradicts is not taken. */
+	/*
+	 * What speaks for a layout is but its likeness: one that memory contradicts is not taken.
+	 */
 	bool layout_unconfirmed;
 	const struct malloc_roots *roots; /* main_arena and mp must be known */
 	/*
@@ -65,14 +70,14 @@ struct heap_source {
 };
 
 /*
- * Reads; source need not outlive the call. MEMTOOL_ERROR_UNSUPPORTED where the layout is unconfirmed
- * and memory contradicts it, and the others.
+ * Reads; source need not outlive the call. MEMTOOL_ERROR_UNSUPPORTED where the layout is
+ * unconfirmed and memory contradicts it, and the others.
  */
 struct memtool_error *heap_copy(const struct heap_source *source, struct heap_copy **ret);
 
 /*
- * Whether an arena's mutex is held just now: a look at the ring alone, far cheaper than heap_copy().
- * False also of a ring that cannot be followed.
+ * Whether an arena's mutex is held just now: a look at the ring alone, far cheaper than
+ * heap_copy(). False also of a ring that cannot be followed.
  */
 struct memtool_error *heap_has_locked_arena(const struct heap_source *source, bool *ret);
 

@@ -4,8 +4,8 @@
  *
  * Chunks chain by their sizes, so that a run of them can be told from other memory by following it:
  * each size must be possible, each header must agree with its predecessor, and the run must end as
- * runs do. This finds the parts of a main arena that brk could not extend, the part behind a foreign
- * sbrk(), and where a damaged heap is whole again.
+ * runs do. This finds the parts of a main arena that brk could not extend, the part behind a
+ * foreign sbrk(), and where a damaged heap is whole again.
  */
 #ifndef GLIBC_REGIONS_H
 #define GLIBC_REGIONS_H

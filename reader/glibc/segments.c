@@ -4,8 +4,8 @@
  *
  * A non-main arena names its newest heap by top, and each heap the one before it (malloc/arena.c).
  * The main arena is one stretch from mp_.sbrk_base to the end of top, as long as brk could grow it;
- * foreign sbrk() calls in it are found by the walk (walk_special.c). Once brk has failed, glibc mmaps
- * further parts and keeps no list of them: those are searched for (regions.c).
+ * foreign sbrk() calls in it are found by the walk (walk_special.c). Once brk has failed, glibc
+ * mmaps further parts and keeps no list of them: those are searched for (regions.c).
  */
 #include "glibc/chunk.h"
 #include "glibc/copy.h"
@@ -97,9 +97,9 @@ static struct memtool_error *copy_heaps(struct heap_copy *copy, uint32_t index)
 
 /*
  * Where the main arena ends that starts at start; 0 if its top cannot be there. Where top's header
- * does not tell, since malloc writes it last (walk_special.c), the books do: top ends at sbrk_base +
- * system_mem (do_check_malloc_state() in malloc.c). If both agree on more than there is, the end has
- * been given back.
+ * does not tell, since malloc writes it last (walk_special.c), the books do: top ends at sbrk_base
+ * + system_mem (do_check_malloc_state() in malloc.c). If both agree on more than there is, the end
+ * has been given back.
  */
 static struct memtool_error *end_of_main(struct heap_copy *copy, uint64_t start, uint64_t *ret)
 {

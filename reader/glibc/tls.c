@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which words of the TLS are `tcache` and `thread_arena`, by what the threads have in them: where no
- * symbol and no code tells, and to see that what they told is right.
+ * Which words of the TLS are `tcache` and `thread_arena`, by what the threads have in them: where
+ * no symbol and no code tells, and to see that what they told is right.
  *
  * An arena is unmistakable: main_arena, or behind a heap_info that names it. A tcache is a chunk of
- * few possible sizes, whose lists begin with chunks of the sizes they are for. Neither is looked for
- * in the ring or by the layout: both come later.
+ * few possible sizes, whose lists begin with chunks of the sizes they are for. Neither is looked
+ * for in the ring or by the layout: both come later.
  */
 #include "common/glibc_scan.h"
 #include "glibc/chunk.h"
@@ -112,7 +112,9 @@ static struct memtool_error *check_list(const struct search *search, uint64_t en
 	return error;
 }
 
-/* Of the lists of a tcache that have chunks, or a counter that says so: how many can be, or cannot. */
+/*
+ * Of the lists of a tcache that have chunks, or a counter that says so: how many can be, or cannot.
+ */
 static struct memtool_error *check_lists(const struct search *search,
 					 const struct tcache_kind *kind, const uint8_t *tcache,
 					 uint32_t *ret_right, uint32_t *ret_wrong)
@@ -300,7 +302,9 @@ static uint64_t choose_tcache(const struct search *search, uint64_t thread_arena
 	return found;
 }
 
-/* Whether a root that the code told is wrong: no thread has there what must be there, but one else. */
+/*
+ * Whether a root that the code told is wrong: no thread has there what must be there, but one else.
+ */
 static bool is_refuted(const struct search *search, const struct root *root)
 {
 	uint64_t at = root->value - search->block.offset;
@@ -309,7 +313,10 @@ static bool is_refuted(const struct search *search, const struct root *root)
 	       search->words[at / WORD].no_tcache > 0;
 }
 
-/* Takes what the threads show for a root that is not known; and what they do not show, if all do not. */
+/*
+ * Takes what the threads show for a root that is not known; and what they do not show, if all do
+ * not.
+ */
 static void take(const struct search *search, uint64_t offset, struct root *root)
 {
 	if (offset != IN_DOUBT && (offset != IN_NO_THREAD || search->all_seen))

@@ -3,8 +3,8 @@
  * The pass over all chunks: each segment is read once, from its first chunk to its last.
  *
  * A chunk's own header does not tell whether it is free; the next one's PREV_INUSE does. So each
- * header settles the chunk before it, whose first two user words were kept for that: as fd and bk of
- * a free chunk, or as what may be the next pointer of a cached one.
+ * header settles the chunk before it, whose first two user words were kept for that: as fd and bk
+ * of a free chunk, or as what may be the next pointer of a cached one.
  */
 #include "glibc/walk.h"
 
@@ -169,7 +169,9 @@ static void rewind_walk(struct walk *walk, uint32_t arena, const struct walk_mar
 	audit_rewind(&copy->heap->audit, &mark->audit);
 }
 
-/* A running target changes the segment under us: what was torn is walked anew, with fresh bounds. */
+/*
+ * A running target changes the segment under us: what was torn is walked anew, with fresh bounds.
+ */
 static struct memtool_error *walk_live_segment(struct walk *walk,
 					       const struct heap_segment *segment)
 {

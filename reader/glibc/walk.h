@@ -123,11 +123,15 @@ static inline bool walk_settle_last(struct walk *walk, const struct raw_chunk *h
 /* Ends the segment at end and, unless nothing is left of its range, starts another at next. */
 struct memtool_error *walk_split_segment(struct walk *walk, uint64_t end, uint64_t next);
 
-/* A header that is not an ordinary chunk's: top, a fencepost, or damage. *address goes behind it. */
+/*
+ * A header that is not an ordinary chunk's: top, a fencepost, or damage. *address goes behind it.
+ */
 struct memtool_error *walk_special(struct walk *walk, const struct raw_chunk *header,
 				   uint64_t *address);
 
-/* The header at *address cannot be, or not be read (NULL). Goes on where chunks make sense again. */
+/*
+ * The header at *address cannot be, or not be read (NULL). Goes on where chunks make sense again.
+ */
 struct memtool_error *walk_skip_damage(struct walk *walk, const struct raw_chunk *header,
 				       uint64_t *address);
 

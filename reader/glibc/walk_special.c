@@ -111,9 +111,9 @@ static struct memtool_error *is_untouched(struct walk *walk, uint64_t address, b
 }
 
 /*
- * When malloc cuts a chunk from top, it moves av->top first, then writes the chunk's header, then the
- * new top's (_int_malloc and sysmalloc in malloc.c). Each of those stores may fault, the first on a
- * page shared since a fork, the second on one that was never touched; and a thread that is to
+ * When malloc cuts a chunk from top, it moves av->top first, then writes the chunk's header, then
+ * the new top's (_int_malloc and sysmalloc in malloc.c). Each of those stores may fault, the first
+ * on a page shared since a fork, the second on one that was never touched; and a thread that is to
  * stop does so on its way back from a fault. Here the header of a top is still missing.
  */
 static struct memtool_error *take_new_top(struct walk *walk, uint64_t *address)

@@ -36,8 +36,8 @@ struct window {
 	/* How much to read at once, up to the end of a page; from PAGE to WINDOW_SIZE. */
 	uint64_t piece;
 	/*
-	 * For a pass that does not turn back, over memory that nobody changes: pieces of WINDOW_SIZE
-	 * are read ahead where memory can do that.
+	 * For a pass that does not turn back, over memory that nobody changes: pieces of
+	 * WINDOW_SIZE are read ahead where memory can do that.
 	 */
 	bool ahead;
 	struct range range; /* what is at bytes; range.start is a multiple of 16 */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Allocators other than glibc's, by what only they have: a function that is theirs alone, in .dynsym
- * as it lies in memory or in .symtab of the file, else their SONAME. The name of a file tells nothing.
+ * Allocators other than glibc's, by what only they have: a function that is theirs alone, in
+ * .dynsym as it lies in memory or in .symtab of the file, else their SONAME. The name of a file
+ * tells nothing.
  */
 #ifndef SYMBOLS_ALLOCATOR_H
 #define SYMBOLS_ALLOCATOR_H

@@ -188,8 +188,8 @@ static struct memtool_error *take_tcache(const struct dwarf_reader *reader,
 /*
  * What no type shows by itself came or went with something that does: fastbins went in 2.43,
  * hp_pagesize came in 2.35, and counters of free slots in 2.42, which made HEAP_MAX_SIZE constant
- * again. Only safe-linking (2.32) came with no change of a type: without hp_pagesize it is as right as
- * the version.
+ * again. Only safe-linking (2.32) came with no change of a type: without hp_pagesize it is as right
+ * as the version.
  */
 static void take_conventions(unsigned int version, struct glibc_layout *layout)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Dynamic symbols of a module by name, and what the dynamic linker has bound them to: read from the
- * target's memory alone, by hash (DT_GNU_HASH or DT_HASH), in some ten small reads. Stripping leaves
- * them in place, and no file is opened.
+ * target's memory alone, by hash (DT_GNU_HASH or DT_HASH), in some ten small reads. Stripping
+ * leaves them in place, and no file is opened.
  *
  * What lies in the tables is hostile: all addresses are checked against the module, chains are
  * bounded, and what does not fit is as if it were not there.

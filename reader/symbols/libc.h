@@ -3,8 +3,9 @@
  * What the symbols of the target's own libc tell: where a walk starts, glibc's version and sizes.
  *
  * The libc is found among the modules by what it is (its SONAME, or main_arena, with a name or
- * without, in a static executable), not by the host's idea of a path. Symbols come from its .symtab, or from that of its
- * separate debug file; see symbols/module.h. Needs no stop: what is looked up does not move.
+ * without, in a static executable), not by the host's idea of a path. Symbols come from its
+ * .symtab, or from that of its separate debug file; see symbols/module.h. Needs no stop: what is
+ * looked up does not move.
  */
 #ifndef SYMBOLS_LIBC_H
 #define SYMBOLS_LIBC_H
@@ -27,10 +28,9 @@ struct libc {
 };
 
 /*
- * Finds glibc among modules: the one that the program itself uses, where dlmopen(3) brought more, or
- * the program, if it is static.
- * Fails with MEMTOOL_ERROR_NOT_GLIBC, naming what is there instead where that shows (musl, a static
- * Go program).
+ * Finds glibc among modules: the one that the program itself uses, where dlmopen(3) brought more,
+ * or the program, if it is static. Fails with MEMTOOL_ERROR_NOT_GLIBC, naming what is there instead
+ * where that shows (musl, a static Go program).
  */
 struct memtool_error *libc_find(struct modules *modules, struct memory *memory, struct libc *ret);
 
@@ -56,7 +56,8 @@ struct memtool_error *libc_find_roots(struct libc *libc, struct memory *memory,
 /*
  * The layout as the DWARF of libc or of its debug file has it; 50-75 ms, nearly all of it inflating
  * sections. Conventions that no type shows (safe-linking, say) are taken from what does show:
- * members present or absent, and, for safe-linking of 2.30 to 2.34, the version. MEMTOOL_ERROR_NO_SYMBOLS where there is no DWARF.
+ * members present or absent, and, for safe-linking of 2.30 to 2.34, the version.
+ * MEMTOOL_ERROR_NO_SYMBOLS where there is no DWARF.
  */
 struct memtool_error *libc_dwarf_layout(struct libc *libc, struct glibc_layout *ret);
 

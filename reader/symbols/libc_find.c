@@ -115,7 +115,9 @@ static struct memtool_error *not_glibc(const struct modules *modules)
 				    modules->count, GLIBC_SONAME);
 }
 
-/* A static program is glibc's if it has main_arena, by name or by its structure; whether by name. */
+/*
+ * A static program is glibc's if it has main_arena, by name or by its structure; whether by name.
+ */
 static bool has_main_arena(struct module *program, bool *ret_symtab)
 {
 	struct symbol_query query = { .name = "main_arena", .types = SYMTAB_OBJECT };

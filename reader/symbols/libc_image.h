@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * struct image (common/image.h) of a module of the target: from its file, whose data are as they were
- * before anything ran, or, where that is gone or may not be read, from its memory as it is now.
+ * struct image (common/image.h) of a module of the target: from its file, whose data are as they
+ * were before anything ran, or, where that is gone or may not be read, from its memory as it is
+ * now.
  */
 #ifndef SYMBOLS_LIBC_IMAGE_H
 #define SYMBOLS_LIBC_IMAGE_H

@@ -35,8 +35,8 @@ static struct memtool_error *check(struct memory *memory, struct found *found,
 }
 
 /*
- * In the file both are as they were initialised, and without a like. *ret_seen: main_arena is in it,
- * whatever became of it in memory; else it is nowhere.
+ * In the file both are as they were initialised, and without a like. *ret_seen: main_arena is in
+ * it, whatever became of it in memory; else it is nowhere.
  */
 static struct memtool_error *recognise_file(const struct libc_image *file, struct memory *memory,
 					    bool *ret_seen, struct found *ret)
@@ -96,8 +96,8 @@ static struct memtool_error *not_recognised(const struct module *module, const s
 }
 
 /*
- * From the file, else from memory. *ret_image is the image it was found in; *ret is incomplete where
- * neither shows both, and then there may be no image.
+ * From the file, else from memory. *ret_image is the image it was found in; *ret is incomplete
+ * where neither shows both, and then there may be no image.
  */
 static struct memtool_error *recognise(struct module *module, struct memory *memory, bool *ret_file,
 				       struct found *ret, struct libc_image *ret_image)
@@ -146,8 +146,8 @@ static struct memtool_error *read_slot(const struct libc_image *image, struct me
 }
 
 /*
- * `tcache`, by the code of a shared libc or by its initial value; it stays unknown where both leave a
- * doubt. The rest of the TLS is for whoever knows the threads to look through.
+ * `tcache`, by the code of a shared libc or by its initial value; it stays unknown where both leave
+ * a doubt. The rest of the TLS is for whoever knows the threads to look through.
  */
 static struct memtool_error *find_tls(struct module *module, const struct libc_image *image,
 				      struct memory *memory, bool dummy, struct malloc_roots *roots)

@@ -19,8 +19,8 @@ struct memtool_error *link_map_first(const struct modules *modules, struct memor
 				     struct module **ret);
 
 /*
- * The address of the struct link_map of a module; 0 if it is in no list. Fails only when nothing can
- * be read any more.
+ * The address of the struct link_map of a module; 0 if it is in no list. Fails only when nothing
+ * can be read any more.
  */
 struct memtool_error *link_map_of(const struct modules *modules, struct memory *memory,
 				  const struct module *module, uint64_t *ret);

@@ -24,8 +24,8 @@ struct malloc_code {
 };
 
 /*
- * From .symtab, of the debug file too, if symtab says so; else, or where there is none, from .dynsym,
- * which names the exported functions alone. The range stays empty if they cannot be found.
+ * From .symtab, of the debug file too, if symtab says so; else, or where there is none, from
+ * .dynsym, which names the exported functions alone. The range stays empty if they cannot be found.
  */
 struct malloc_code libc_malloc_code(const struct libc *libc, bool symtab);
 

@@ -153,8 +153,8 @@ static struct memtool_error *follow(const struct modules *modules, struct memory
 
 /*
  * The module of the malloc that is called, where address is what calls are bound to. If the module
- * there defines none, it is a program, not PIE, that takes malloc's address: for all modules that is
- * an entry of the program's PLT then, from where calls go on to the first definition there is.
+ * there defines none, it is a program, not PIE, that takes malloc's address: for all modules that
+ * is an entry of the program's PLT then, from where calls go on to the first definition there is.
  */
 static struct memtool_error *find_called(const struct modules *modules, struct memory *memory,
 					 const struct definitions *definitions, uint64_t address,

@@ -11,7 +11,8 @@
  * serves in the end.
  *
  * Not seen: a malloc that a program or library keeps to itself (hidden, or under another name), and
- * libraries that were bound in another way (RTLD_DEEPBIND): they allocate beside the one named here.
+ * libraries that were bound in another way (RTLD_DEEPBIND): they allocate beside the one named
+ * here.
  *
  * Where nothing shows otherwise, it is glibc's. The cost is some 15 small reads if it is.
  */
@@ -44,7 +45,10 @@ struct malloc_provider {
 struct memtool_error *malloc_provider_find(const struct modules *modules, struct memory *memory,
 					   const struct libc *libc, struct malloc_provider *ret);
 
-/* "jemalloc (/usr/lib/libjemalloc.so.2)", of an other than glibc; freed by the caller. NULL: no memory. */
+/*
+ * "jemalloc (/usr/lib/libjemalloc.so.2)", of an other than glibc; freed by the caller. NULL: no
+ * memory.
+ */
 char *malloc_provider_describe(const struct malloc_provider *provider);
 
 #endif

@@ -12,8 +12,8 @@
 /*
  * The first definition there is: in the program, then in the others by address. In C++ the name is
  * "space::name". Elements of an array beyond some are one field of FIELD_BYTES. *ret_module is the
- * module. MEMTOOL_ERROR_NO_SYMBOLS if no module has debug information, MEMTOOL_ERROR_INVALID if none
- * has the struct.
+ * module. MEMTOOL_ERROR_NO_SYMBOLS if no module has debug information, MEMTOOL_ERROR_INVALID if
+ * none has the struct.
  */
 struct memtool_error *struct_by_name(const struct modules *modules, const char *name,
 				     const struct module **ret_module, struct struct_type *ret);

@@ -18,8 +18,8 @@ struct memtool_error *symbols_by_name(const struct modules *modules, const char 
 				      struct symbol_array *ret);
 
 /*
- * The same for names that begin with text, or have it anywhere; their versions do not count. At most
- * 65,536 are found.
+ * The same for names that begin with text, or have it anywhere; their versions do not count. At
+ * most 65,536 are found.
  */
 enum symbol_match { SYMBOL_BEGINS, SYMBOL_CONTAINS };
 struct memtool_error *symbols_by_text(const struct modules *modules, const char *text,

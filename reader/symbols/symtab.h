@@ -29,8 +29,8 @@ enum symbol_rank {
 };
 
 /*
- * A table of one file, and the strings it names. Points into what libelf holds of the file: valid as
- * long as that is open.
+ * A table of one file, and the strings it names. Points into what libelf holds of the file: valid
+ * as long as that is open.
  */
 struct symtab {
 	const Elf64_Sym *symbols;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What glibc tells debuggers of its structs: the _thread_db_ variables, which libthread_db uses
- * (nptl_db/structs.def). From 2.34 on libc exports them, stripped or not; before that they are local
- * symbols of libpthread.
+ * (nptl_db/structs.def). From 2.34 on libc exports them, stripped or not; before that they are
+ * local symbols of libpthread.
  *
  * A field's descriptor is three 32-bit words: its size in bits, the number of elements, its offset.
  */

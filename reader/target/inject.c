@@ -18,11 +18,15 @@
 
 /* How often it is tried while signals come. */
 #define ATTEMPTS 20
-/* A clone of very many gigabytes takes seconds; one that waits for somebody else must not hang us. */
+/*
+ * A clone of very many gigabytes takes seconds; one that waits for somebody else must not hang us.
+ */
 #define PATIENCE_NS UINT64_C(10000000000)
 /* So often we only let others run, before we sleep. */
 #define EAGER_ROUNDS 300
-/* How much there must be below the frames: for what is called by a handler that comes in between. */
+/*
+ * How much there must be below the frames: for what is called by a handler that comes in between.
+ */
 #define STACK_RESERVE 8192
 
 /* Of linux/ptrace.h, which cannot be included beside sys/ptrace.h; older headers lack them. */
@@ -55,7 +59,9 @@ static bool is_dead(pid_t tid)
 	return !error && procfs_state_is_dead(stat.state);
 }
 
-/* Waits until a tracee stops; *ret is the signal and event, -1 if it has died, 0 for out of time. */
+/*
+ * Waits until a tracee stops; *ret is the signal and event, -1 if it has died, 0 for out of time.
+ */
 static int await_stop(pid_t tid)
 {
 	static const struct timespec nap = { .tv_nsec = 50000 };
@@ -220,7 +226,9 @@ static bool is_dispatched(pid_t tid)
 	return ptrace(GET_SYSCALL_DISPATCH, tid, sizeof(config), &config) == 0 && config.mode != 0;
 }
 
-/* Whether the thread is in a system call, or has just left one, that was made by that instruction. */
+/*
+ * Whether the thread is in a system call, or has just left one, that was made by that instruction.
+ */
 static bool is_at_syscall(const struct injection *injection)
 {
 	const struct user_regs_struct *registers = &injection->state.registers;

@@ -6,15 +6,15 @@
  * stack pointer of the main thread, where the next signal would put its frame, the frames of
  * target/inject_frame.h, and the bytes that were there are put back. A thread is left alone, with
  * MEMTOOL_ERROR_UNSUPPORTED, where anything is unusual: seccomp, a shadow stack, system calls that
- * are dispatched to the program, a restartable sequence, another stack than the kernel's own, 32-bit
- * code, a process that is suspended.
+ * are dispatched to the program, a restartable sequence, another stack than the kernel's own,
+ * 32-bit code, a process that is suspended.
  *
  * Afterwards the thread is in the stop that it was in, inside of the kernel's signal handling and
  * with all its registers. So it is the kernel that restarts the system call it was in, or not, just
  * as after a stop without any of this: no EINTR, and no wake-up lost.
  *
- * If the tracer dies in between, wherever that is, the thread finds back by itself. What it may then
- * notice: a call that was waiting with a relative timeout (nanosleep, poll) returns EINTR.
+ * If the tracer dies in between, wherever that is, the thread finds back by itself. What it may
+ * then notice: a call that was waiting with a relative timeout (nanosleep, poll) returns EINTR.
  */
 #ifndef TARGET_INJECT_H
 #define TARGET_INJECT_H
@@ -49,8 +49,8 @@ struct injection {
  * For the thread that traces tid, and holds it. All is well with the thread on return, unless the
  * error is another than UNSUPPORTED: then its tracer must end.
  *
- * inject_clone() makes a copy of the process (no flags, no exit signal) that is held as well, before
- * its first instruction, and dies with the tracer's thread. *ret is its pid as we see it,
+ * inject_clone() makes a copy of the process (no flags, no exit signal) that is held as well,
+ * before its first instruction, and dies with the tracer's thread. *ret is its pid as we see it,
  * *ret_namespace_pid as its parent does.
  */
 struct memtool_error *inject_clone(struct injection *injection, pid_t *ret,

@@ -4,13 +4,13 @@
  *
  * If the tracer dies while a thread has registers that are not its own, the kernel lets the thread
  * run on with them. So they are such that it finds back by itself: the call is made by a "syscall;
- * ret" that the program has, and the stack pointer is at frames of signals that never were. ret leads
- * to the program's restorer, which calls rt_sigreturn(2), and the kernel loads all registers, the
- * signal mask and the state of the FPU from the frame, as they were.
+ * ret" that the program has, and the stack pointer is at frames of signals that never were. ret
+ * leads to the program's restorer, which calls rt_sigreturn(2), and the kernel loads all registers,
+ * the signal mask and the state of the FPU from the frame, as they were.
  *
  * The frames are, in the order in which the thread passes them: collect, which waits for the child
- * that a clone made (its number is put there by the kernel, CLONE_PARENT_SETTID; until then it is one
- * that no process has), and restore. A child that nobody traces passes leave, and ends.
+ * that a clone made (its number is put there by the kernel, CLONE_PARENT_SETTID; until then it is
+ * one that no process has), and restore. A child that nobody traces passes leave, and ends.
  *
  * A thread that was in a system call goes back to just before it, or, where only a part is left to
  * do (nanosleep(2)), gets EINTR, as after a handler. All this is for the case that the tracer dies;

@@ -144,8 +144,9 @@ struct memtool_error *maps_parse(char *text, struct maps *ret)
 			return bad_line(number, line);
 		line = newline + 1;
 		/*
-		 * The kernel lists a running process page by page, and goes on with whatever mapping
-		 * lies behind the last one listed: one that grew meanwhile comes a second time.
+		 * The kernel lists a running process page by page, and goes on with whatever
+		 * mapping lies behind the last one listed: one that grew meanwhile comes a second
+		 * time.
 		 */
 		if (mapping.range.start < previous_end)
 			cut_front(&mapping, previous_end);

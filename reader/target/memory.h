@@ -40,10 +40,11 @@ struct memory_ops {
 	struct memtool_error *(*find_present)(struct memory *memory, struct range within,
 					      struct range *ret);
 	/*
-	 * For a pass over memory that nobody changes meanwhile: read_ahead says what it comes to next,
-	 * and take_ahead is a piece of that with [address, address + length) in it, and where it lies.
-	 * It stays until the next call of either; *ret is NULL if there is none, and address is to be
-	 * read. length is at most READ_AHEAD_OVERLAP. NULL, both: nothing is read ahead.
+	 * For a pass over memory that nobody changes meanwhile: read_ahead says what it comes to
+	 * next, and take_ahead is a piece of that with [address, address + length) in it, and where
+	 * it lies. It stays until the next call of either; *ret is NULL if there is none, and
+	 * address is to be read. length is at most READ_AHEAD_OVERLAP. NULL, both: nothing is read
+	 * ahead.
 	 */
 	void (*read_ahead)(struct memory *memory, struct range range);
 	struct memtool_error *(*take_ahead)(struct memory *memory, uint64_t address, size_t length,

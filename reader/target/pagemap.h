@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which pages of a process are there: in memory or swapped out (/proc/PID/pagemap, proc_pid_pagemap(5)).
+ * Which pages of a process are there: in memory or swapped out (/proc/PID/pagemap,
+ * proc_pid_pagemap(5)).
  *
  * To read a page that is not there makes the kernel give the process one, or at least a page table.
- * Looking at the page map does not. A file of it is bound to the address space that was there when it
- * was opened, and needs PTRACE_MODE_READ only.
+ * Looking at the page map does not. A file of it is bound to the address space that was there when
+ * it was opened, and needs PTRACE_MODE_READ only.
  */
 #ifndef TARGET_PAGEMAP_H
 #define TARGET_PAGEMAP_H

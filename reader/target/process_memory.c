@@ -144,7 +144,9 @@ static struct memtool_error *process_memory_read(struct memory *memory, uint64_t
 	return NULL;
 }
 
-/* All may be there where the page map does not tell; that of a process that has gone, reading does. */
+/*
+ * All may be there where the page map does not tell; that of a process that has gone, reading does.
+ */
 static struct memtool_error *process_memory_find_present(struct memory *memory, struct range within,
 							 struct range *ret)
 {

@@ -42,7 +42,9 @@ bool read_ahead_pays(uint64_t bytes)
 	       CPU_COUNT(&cpus) > 1;
 }
 
-/* Reads a piece from range's start on; *ret is up to where, *ret_whole that it does not end early. */
+/*
+ * Reads a piece from range's start on; *ret is up to where, *ret_whole that it does not end early.
+ */
 static struct memtool_error *read_piece(struct memory *inner, struct range range, uint8_t *buffer,
 					uint64_t *ret, bool *ret_whole)
 {

@@ -4,8 +4,8 @@
  *
  * A provider of memory over another one. A pass says where it goes on, by memory_read_ahead(), and
  * takes the pieces that the thread has read by memory_take_ahead(), in place. All other reads go
- * through as they are; never do two threads read the inner provider at once. Pages that are not there
- * (memory_ops.find_present) are not read ahead.
+ * through as they are; never do two threads read the inner provider at once. Pages that are not
+ * there (memory_ops.find_present) are not read ahead.
  *
  * The thread runs from read_ahead_create() to read_ahead_destroy() and takes no signals. While the
  * target is held, it must not be let go on before read_ahead_rest().

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A snapshot: a copy of a process, made by the kernel as for fork(2) while it is stopped, and read at
- * leisure while it runs on.
+ * A snapshot: a copy of a process, made by the kernel as for fork(2) while it is stopped, and read
+ * at leisure while it runs on.
  *
  * The main thread is made to call clone() without any flag and without an exit signal
  * (target/inject.h, which also says when that is not done). The copy never runs; it has no threads
  * but one, is killed when it has been read, and dies with the thread that made it, should this
- * program end. The process gets no signal of it, and its wait calls do not see it, unless they ask for
- * children of all kinds (__WALL, __WCLONE). When the copy has been killed, the main thread is held
- * once more, for a moment, to collect it.
+ * program end. The process gets no signal of it, and its wait calls do not see it, unless they ask
+ * for children of all kinds (__WALL, __WCLONE). When the copy has been killed, the main thread is
+ * held once more, for a moment, to collect it.
  *
- * What the process can notice besides the pause: memory that it writes to while the copy is there is
- * copied page by page, and what the copy shares with it stays open (pipes, sockets, file locks).
+ * What the process can notice besides the pause: memory that it writes to while the copy is there
+ * is copied page by page, and what the copy shares with it stays open (pipes, sockets, file locks).
  * ru_maxrss of its children may rise. What it keeps from its children (MADV_DONTFORK) is not in it.
  *
  * What remains if this program is killed (SIGKILL):
@@ -50,15 +50,17 @@ static inline void cleanup_snapshot(struct snapshot **snapshot)
 }
 
 /*
- * Copies the process that stop holds, and lets it go; *ret_ns is how long it stood still. stop stays
- * until snapshot_end() and is resumed after that. On MEMTOOL_ERROR_UNSUPPORTED the process is held
- * as before, with threads as stop_list() has them then; after any other error it is to be resumed.
+ * Copies the process that stop holds, and lets it go; *ret_ns is how long it stood still. stop
+ * stays until snapshot_end() and is resumed after that. On MEMTOOL_ERROR_UNSUPPORTED the process is
+ * held as before, with threads as stop_list() has them then; after any other error it is to be
+ * resumed.
  */
 struct memtool_error *snapshot_take(struct snapshot *snapshot, struct stop *stop, uint64_t *ret_ns);
 
 /*
  * Whether this program has been told to end (SIGINT, SIGTERM, SIGHUP, SIGQUIT). Such signals wait
- * from snapshot_take() to snapshot_end(), in the thread that called, so that nothing of the copy stays.
+ * from snapshot_take() to snapshot_end(), in the thread that called, so that nothing of the copy
+ * stays.
  */
 bool snapshot_shall_end(const struct snapshot *snapshot);
 

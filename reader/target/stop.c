@@ -115,8 +115,9 @@ static bool wait_until_settled(struct stop *stop)
 }
 
 /*
- * The signal by which glibc cancels a thread was seen to be lost, on a busy machine: the thread slept
- * on in PTRACE_SEIZE, in the midst of being cancelled. So it is sent until the thread has ended.
+ * The signal by which glibc cancels a thread was seen to be lost, on a busy machine: the thread
+ * slept on in PTRACE_SEIZE, in the midst of being cancelled. So it is sent until the thread has
+ * ended.
  */
 static void cancel_tracer(struct stop *stop)
 {

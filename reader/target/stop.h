@@ -8,9 +8,9 @@
  * a tty) stays so. If this process dies in between, the kernel detaches and the target runs on.
  *
  * What a target can notice (ptrace(2), signal(7)): its threads pause, and a few system calls that
- * the kernel never restarts after a stop (epoll_wait, semop, socket calls with a timeout ...) return
- * EINTR once. Not held is what runs in the target's memory without being one of its threads: a child
- * between vfork and exec, the kernel.
+ * the kernel never restarts after a stop (epoll_wait, semop, socket calls with a timeout ...)
+ * return EINTR once. Not held is what runs in the target's memory without being one of its threads:
+ * a child between vfork and exec, the kernel.
  *
  * What the program that stops can notice: ptrace belongs to a thread, so there is one more from
  * stop_threads() to stop_resume(). It gets SIGCHLD as threads stop, and wait calls for any child
@@ -61,9 +61,10 @@ const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_coun
 struct memtool_error *stop_again(struct stop *stop, const bool *runs, uint64_t moment_ns);
 
 /*
- * Has the tracer's thread call job, and waits for it; the list of threads is another one afterwards.
- * For what asks ptrace for more than a stop: target/snapshot.c. On failure nothing but stop_resume()
- * is left to do, unless it was the job that failed, and left the threads as they were.
+ * Has the tracer's thread call job, and waits for it; the list of threads is another one
+ * afterwards. For what asks ptrace for more than a stop: target/snapshot.c. On failure nothing but
+ * stop_resume() is left to do, unless it was the job that failed, and left the threads as they
+ * were.
  */
 typedef struct memtool_error *stop_job(struct tracer *tracer, void *context);
 struct memtool_error *stop_call(struct stop *stop, stop_job *job, void *context);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: walk, tag and audit of a memory image of any row of the layout table, held or running.
+ * Fuzz target: walk, tag and audit of a memory image of any row of the layout table, held or
+ * running.
  *
  * Whatever is in the image, there is a heap, it does not contradict itself (heap_shape.h), and to
  * make it cost no more than what is stated here.
@@ -12,9 +13,9 @@
 #include <inttypes.h>
 
 /*
- * Memory, as a multiple of the image's, and for each thread; the constant is for the windows and the
- * findings that are kept. A chunk takes at least 32 bytes of the target and, while an array doubles,
- * at most three times the 16 to 52 bytes that are kept of it.
+ * Memory, as a multiple of the image's, and for each thread; the constant is for the windows and
+ * the findings that are kept. A chunk takes at least 32 bytes of the target and, while an array
+ * doubles, at most three times the 16 to 52 bytes that are kept of it.
  */
 #define MEMORY_FACTOR 8
 #define MEMORY_THREAD (8 << 10)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fuzz target: an ELF file as common/image.h reads it, and where glibc's malloc is in it
- * (common/glibc_scan.h); then the same segments as memory at another address, which is how the image
- * of a running process comes.
+ * (common/glibc_scan.h); then the same segments as memory at another address, which is how the
+ * image of a running process comes.
  *
- * The input is the file's size in pages (2 bytes) and its words (sparse.h), so that a libc.so.6 takes
- * a few hundred bytes: but for some tables, a word here and there matters.
+ * The input is the file's size in pages (2 bytes) and its words (sparse.h), so that a libc.so.6
+ * takes a few hundred bytes: but for some tables, a word here and there matters.
  */
 #include "common/glibc_scan.h"
 #include "tests/fuzz/fuzz.h"

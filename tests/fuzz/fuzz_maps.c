@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: the text of /proc/PID/maps. What is taken for one is sorted and without overlaps, and
- * each address is found where the list has it.
+ * Fuzz target: the text of /proc/PID/maps. What is taken for one is sorted and without overlaps,
+ * and each address is found where the list has it.
  */
 #include "target/maps.h"
 #include "tests/fuzz/fuzz.h"

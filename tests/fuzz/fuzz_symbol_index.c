@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: looking up what is in the symbol tables of an ELF file. What is found at an address begins there or before;
- * each symbol has a name and a version that end, and is found by its name; and names that look like
- * Rust's are undone.
+ * Fuzz target: looking up what is in the symbol tables of an ELF file. What is found at an address
+ * begins there or before; each symbol has a name and a version that end, and is found by its name;
+ * and names that look like Rust's are undone.
  */
 #include "symbols/demangle_rust.h"
 #include "symbols/module_symbols.h"

@@ -2,8 +2,9 @@
 /*
  * Makes inputs for fuzz_heap out of heaps that are well:
  *
- *	make_heap_seed builder DIRECTORY	one of each row of the layout table (unit/hostile_image.h)
- *	make_heap_seed process PID FILE		the heap of a process that keeps still
+ *	make_heap_seed builder DIRECTORY	one of each row of the layout table
+ *(unit/hostile_image.h) make_heap_seed process PID FILE		the heap of a process that
+ *keeps still
  *
  * Of a process only the words are kept that a walk looks at, so that an input is small and nearly
  * every word of it matters. Each input is read back, and must be the heap that it was made from.

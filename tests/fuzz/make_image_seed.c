@@ -4,7 +4,8 @@
  *
  *	make_image_seed LIBC FILE
  *
- * Only the words are kept that its malloc is found by, so that nearly every word of the input matters.
+ * Only the words are kept that its malloc is found by, so that nearly every word of the input
+ *matters.
  */
 #include "common/glibc_scan.h"
 #include "tests/fuzz/fuzz.h"

@@ -23,8 +23,8 @@ uint64_t fuzz_mutate_word(struct fuzz_random *random, uint64_t word, uint64_t ad
 			  uint64_t other);
 
 /*
- * The index of a word of length bytes at bytes: one that is not 0 if it finds one from a random place
- * on, else any.
+ * The index of a word of length bytes at bytes: one that is not 0 if it finds one from a random
+ * place on, else any.
  */
 size_t fuzz_pick_word(struct fuzz_random *random, const uint8_t *bytes, size_t length);
 

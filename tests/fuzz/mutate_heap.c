@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mutates an input of fuzz_heap as what it is: words of its memory, its roots and threads, and which
- * of its memory can be read.
+ * Mutates an input of fuzz_heap as what it is: words of its memory, its roots and threads, and
+ * which of its memory can be read.
  */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/heap_image.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main() of a fuzz target that is not linked with libFuzzer: runs it on the files that are named, or
- * on all that are kept for it. It has passed if it comes back.
+ * main() of a fuzz target that is not linked with libFuzzer: runs it on the files that are named,
+ * or on all that are kept for it. It has passed if it comes back.
  */
 #include "tests/fuzz/fuzz.h"
 

@@ -37,8 +37,8 @@ void fuzz_put(struct fuzz_output *output, uint64_t value, size_t size);
 void fuzz_put_runs(struct fuzz_output *output, const uint8_t *from, size_t length);
 
 /*
- * The index of the first word that is not 0, of words [at, count) at bytes; count if all are. Passes
- * over zeros quickly also where a sanitizer watches every access.
+ * The index of the first word that is not 0, of words [at, count) at bytes; count if all are.
+ * Passes over zeros quickly also where a sanitizer watches every access.
  */
 size_t fuzz_next_word(const uint8_t *bytes, size_t at, size_t count);
 

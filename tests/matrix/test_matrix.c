@@ -3,11 +3,11 @@
  * test_matrix SUITE VERSION ROOTS COUNTS: memtool on programs that run under one glibc, VERSION
  * ("2.43"), by each source and each layout.
  *
- * ROOTS/debug and ROOTS/stripped are root directories with that glibc in them, one with its debug file
- * and one without; /matrix in them has the fixtures, storm, recorder.so and agent.so, as run.sh puts them
- * there. The programs run in a chroot there, so that memtool, which stays outside, finds
- * the debug file in the one and not in the other. By the suite's own ld.so, outside of a chroot, run
- * programs of this machine and the storms.
+ * ROOTS/debug and ROOTS/stripped are root directories with that glibc in them, one with its debug
+ * file and one without; /matrix in them has the fixtures, storm, recorder.so and agent.so, as
+ * run.sh puts them there. The programs run in a chroot there, so that memtool, which stays outside,
+ * finds the debug file in the one and not in the other. By the suite's own ld.so, outside of a
+ * chroot, run programs of this machine and the storms.
  *
  * Writes to COUNTS one line for each column: the place, the source, the layout, and how many tests
  * passed, failed and were skipped.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The set of live allocations that the recorder kept in a process, against the set that memtool reads
- * of it: both must be the same, pointer by pointer, with the same usable sizes. No allowance is made:
- * the recorder sees the very first call, libc's and ld.so's own included, and what glibc cuts from
- * the heap without a call (the tcache structs) memtool reports as what it is.
+ * The set of live allocations that the recorder kept in a process, against the set that memtool
+ * reads of it: both must be the same, pointer by pointer, with the same usable sizes. No allowance
+ * is made: the recorder sees the very first call, libc's and ld.so's own included, and what glibc
+ * cuts from the heap without a call (the tcache structs) memtool reports as what it is.
  *
  * That holds for a child of a fork of several threads as well: what the other threads had in their
  * tcaches is marked in use for ever, but must be found as theirs, the same that they have in the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the recorder keeps, for the checker to read out of the recorded process: a hash table of the
- * allocations that are live, in a private mapping of a memfd called RECORD_NAME. A child of fork has
- * a copy of its own at the same address.
+ * allocations that are live, in a private mapping of a memfd called RECORD_NAME. A child of fork
+ * has a copy of its own at the same address.
  */
 #ifndef TESTS_RECORD_H
 #define TESTS_RECORD_H

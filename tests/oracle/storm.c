@@ -9,8 +9,8 @@
  *	end	every second thread ends
  *	fork	the process forks after the storm; the child, which is single-threaded, goes on for
  *		a while, then prints "child PID" and keeps still as well
- *	endless	it goes on for ever in THREADS threads besides the main one, which prints "ready" when
- *		all of them are at it
+ *	endless	it goes on for ever in THREADS threads besides the main one, which prints "ready"
+ *when all of them are at it
  */
 #include "tests/fixtures/fixture.h"
 

@@ -133,7 +133,9 @@ void builder_set32(struct heap_builder *b, uint64_t address, uint32_t value);
 /* main_arena gets [start, end) by sbrk, or by mmap because sbrk failed. Fence the old one first. */
 struct builder_arena *builder_sbrk(struct heap_builder *b, uint64_t start, uint64_t end);
 struct builder_arena *builder_mmap_morecore(struct heap_builder *b, uint64_t start, uint64_t end);
-/* A new arena in a heap of size bytes at heap; builder_heap() adds one, the old one being fenced. */
+/*
+ * A new arena in a heap of size bytes at heap; builder_heap() adds one, the old one being fenced.
+ */
 struct builder_arena *builder_arena(struct heap_builder *b, uint64_t heap, uint64_t size);
 void builder_heap(struct builder_arena *arena, uint64_t heap, uint64_t size);
 
@@ -155,8 +157,9 @@ uint64_t builder_fill(struct builder_arena *arena, uint64_t address);
 /* What remains of the heap or region becomes top, */
 uint64_t builder_top(struct builder_arena *arena);
 /*
- * or is an old top that sysmalloc fences: the chunk left of it, which is in no list yet, or 0 if the
- * fenceposts take it all. builder_fence_used() leaves a chunk as the tcache or a fastbin needs it.
+ * or is an old top that sysmalloc fences: the chunk left of it, which is in no list yet, or 0 if
+ * the fenceposts take it all. builder_fence_used() leaves a chunk as the tcache or a fastbin needs
+ * it.
  */
 uint64_t builder_fence(struct builder_arena *arena);
 uint64_t builder_fence_used(struct builder_arena *arena);
@@ -183,7 +186,9 @@ uint64_t builder_tcache_entry(const struct builder_thread *thread, uint32_t bin)
 /* Adds delta to the number of chunks that the counter of bin tells. */
 void builder_tcache_lie(struct builder_thread *thread, uint32_t bin, int delta);
 
-/* A chunk lead bytes into a mapping of its own; where lead is not 0, memalign's stale header stays. */
+/*
+ * A chunk lead bytes into a mapping of its own; where lead is not 0, memalign's stale header stays.
+ */
 uint64_t builder_mmapped(struct heap_builder *b, uint64_t base, uint64_t total, uint64_t lead,
 			 bool hugetlb);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An inventory page as an agent would make it, for tests of who reads it. Room for four threads: one,
- * one that has ended, one whose tcache_slot is not known, and one place that was never used; then 64
- * bytes that belong to nothing. INVENTORY_LATE.
+ * An inventory page as an agent would make it, for tests of who reads it. Room for four threads:
+ * one, one that has ended, one whose tcache_slot is not known, and one place that was never used;
+ * then 64 bytes that belong to nothing. INVENTORY_LATE.
  */
 #ifndef TESTS_INVENTORY_PAGE_H
 #define TESTS_INVENTORY_PAGE_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memtool_walk_heap(): the public walk on memory and symbols of the caller's, and the heap of it. */
+/*
+ * memtool_walk_heap(): the public walk on memory and symbols of the caller's, and the heap of it.
+ */
 #include "heap_builder.h"
 
 #include "memtool.h"

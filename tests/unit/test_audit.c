@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the audit promises, check by check: one number or bit of a valid image is made wrong, and the
- * finding of just that kind says by how much. What is no fault is not taken for one.
+ * What the audit promises, check by check: one number or bit of a valid image is made wrong, and
+ * the finding of just that kind says by how much. What is no fault is not taken for one.
  */
 #include "hostile_image.h"
 

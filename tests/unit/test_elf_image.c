@@ -271,7 +271,10 @@ static void test_functions(void **state)
 	for (int kind = 0; kind < 2; kind++) {
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			assert_true(find_function(&dynamic, names[i], &symbol));
-			/* strlen is chosen at run time: its symbol is that of the function that does so. */
+			/*
+			 * strlen is chosen at run time: its symbol is that of the function that
+			 * does so.
+			 */
 			if (strcmp(names[i], "strlen") != 0)
 				assert_int_equal(symbol.address, (uintptr_t)dlsym(libc, names[i]));
 			if (i == 0)

@@ -127,7 +127,9 @@ static void test_own_file(void **state)
 	assert_true(image_of_file(file, size, &image));
 	assert_true(glibc_scan_main_arena(&image, &arena));
 	assert_true(glibc_scan_mp(&image, &par));
-	/* A lone free chunk's link points to the first bin, 2048 bytes before next, less a header. */
+	/*
+	 * A lone free chunk's link points to the first bin, 2048 bytes before next, less a header.
+	 */
 	malloc_function *own_malloc = (malloc_function *)own_function(&libc, "malloc");
 	free_function *own_free = (free_function *)own_function(&libc, "free");
 	mallopt_function *own_mallopt = (mallopt_function *)own_function(&libc, "mallopt");
@@ -548,7 +550,9 @@ static void test_used_par(void **state)
 	assert_false(glibc_scan_used_mp(&object.image, arena, 0, &par));
 }
 
-/* The TLS image begins at word 8; its words lead to zeroes in a segment that is read-only, or not. */
+/*
+ * The TLS image begins at word 8; its words lead to zeroes in a segment that is read-only, or not.
+ */
 static void test_tcache_dummy(void **state)
 {
 	(void)state;
@@ -632,7 +636,9 @@ static void scan_all(const struct image *image)
 	image_find_function(&by_hash, "malloc", &symbol);
 }
 
-/* A copy with its end just behind the last byte, so that a sanitizer sees each byte read too far. */
+/*
+ * A copy with its end just behind the last byte, so that a sanitizer sees each byte read too far.
+ */
 static void scan_cut(const uint8_t *file, size_t size)
 {
 	uint8_t *cut = malloc(size ? size : 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Books that lie: sizes, arenas, heap_infos, mp_ and threads. In a valid image one number or pointer
- * is made wrong, and the audit has to say so.
+ * Books that lie: sizes, arenas, heap_infos, mp_ and threads. In a valid image one number or
+ * pointer is made wrong, and the audit has to say so.
  */
 #include "hostile_image.h"
 

@@ -102,8 +102,8 @@ static void test_told_by_fastbins(void **state)
 }
 
 /*
- * The heap of a program that is not PIE lies so low that links from some of its pages stay in it and
- * aligned, mangled or not.
+ * The heap of a program that is not PIE lies so low that links from some of its pages stay in it
+ * and aligned, mangled or not.
  */
 static void test_low_heap(void **state)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mmapped chunks: of which glibc keeps only the number and the sum, so that they must be searched. */
+/*
+ * Mmapped chunks: of which glibc keeps only the number and the sum, so that they must be searched.
+ */
 #include "heap_builder.h"
 
 #include "support/range.h"
@@ -202,7 +204,10 @@ static void test_tcache_struct_mmapped(void **state)
 			    b->layout->mmapped_header_apart ? 0xff0 : 0x1000);
 }
 
-/* Nothing is read of 64 GiB that nobody touched, before the chunk and behind it, one missing or not. */
+/*
+ * Nothing is read of 64 GiB that nobody touched, before the chunk and behind it, one missing or
+ * not.
+ */
 static void test_absent(void **state)
 {
 	static const uint64_t length = UINT64_C(64) << 30;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `tcache` and `thread_arena` by what the threads have in their TLS, on every row of the layout table.
+ * `tcache` and `thread_arena` by what the threads have in their TLS, on every row of the layout
+ * table.
  */
 #include "heap_builder.h"
 
@@ -143,7 +144,9 @@ static void test_empty_alike(void **state)
 	assert_int_equal(b->heap->roots.tcache.source, ROOT_UNKNOWN);
 }
 
-/* What the code told of `tcache` is held against the threads; and believed if they do not object. */
+/*
+ * What the code told of `tcache` is held against the threads; and believed if they do not object.
+ */
 static void test_told_by_code(void **state)
 {
 	struct heap_builder *b = *state;
@@ -187,7 +190,10 @@ static void test_damaged(void **state)
 	builder_read(b);
 	expect_root(&b->heap->roots.tcache, TCACHE);
 
-	/* With both lists of both threads damaged there is but the code to go by; and no false "none". */
+	/*
+	 * With both lists of both threads damaged there is but the code to go by; and no false
+	 * "none".
+	 */
 	for (uint32_t i = 1; i < 3; i++) {
 		builder_set(b, builder_tcache_entry(&b->threads[i], 0), 0x4141414141414140);
 		builder_set(b, builder_tcache_entry(&b->threads[i], 3), 0x4141414141414140);

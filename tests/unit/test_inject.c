@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Injecting a system call (target/inject.h): which instructions are used, and where the frames are by
- * which a thread finds back. That it does is for test_snapshot_kill.
+ * Injecting a system call (target/inject.h): which instructions are used, and where the frames are
+ * by which a thread finds back. That it does is for test_snapshot_kill.
  */
 #include "child.h"
 

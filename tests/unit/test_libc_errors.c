@@ -191,7 +191,9 @@ static void test_static_without_sections(void **state)
 	expect_recognised(copy);
 }
 
-/* No word leads to itself any more, less the offset of `next`; the program makes no second arena. */
+/*
+ * No word leads to itself any more, less the offset of `next`; the program makes no second arena.
+ */
 static void break_ring(struct copy copy)
 {
 	static const uint64_t offsets[] = { 2152, 2160, 2072 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mallinfo2(3) as a walk computes it, against figures worked out by hand from what int_mallinfo() of
- * malloc/malloc.c counts: tcaches, heap headers and gaps as in use, mmapped chunks apart.
+ * mallinfo2(3) as a walk computes it, against figures worked out by hand from what int_mallinfo()
+ * of malloc/malloc.c counts: tcaches, heap headers and gaps as in use, mmapped chunks apart.
  */
 #include "heap_builder.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parts of the commands on addresses that need no target: how addresses are written, memory with
- * holes in it, and the fields of glibc's structs in every layout of the table.
+ * The parts of the commands on addresses that need no target: how addresses are written, memory
+ * with holes in it, and the fields of glibc's structs in every layout of the table.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is read ahead is what is there: by windows and whole heaps, with holes, errors and early ends. */
+/*
+ * What is read ahead is what is there: by windows and whole heaps, with holes, errors and early
+ * ends.
+ */
 #include "heap_builder.h"
 
 #include "glibc/window.h"

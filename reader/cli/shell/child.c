@@ -147,8 +147,8 @@ int shell_run_command(struct shell *shell, char **words, size_t count)
 }
 
 /*
- * As long as the shell holds a target it blocks Ctrl-Z (target/stop.h). Its commands leave it so: they
- * would stop alone. A program is on its own.
+ * As long as the shell holds a target it blocks Ctrl-Z (target/stop.h). Its commands leave it so:
+ * they would stop alone. A program is on its own.
  */
 static void unblock_suspend(void)
 {

@@ -12,7 +12,11 @@
 
 struct completion {
 	struct word_array candidates; /* whole words, sorted, each once */
-	char *tail; /* what all of them have behind what is there; with a blank if there is one, unless it awaits "=VALUE" */
+	/*
+	 * What all of them have behind what is there; with a blank if there is one,
+	 * unless it awaits "=VALUE".
+	 */
+	char *tail;
 };
 
 void completion_deinit(struct completion *completion);

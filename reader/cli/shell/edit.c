@@ -2,8 +2,8 @@
 /*
  * Lines from a terminal, by libedit: history, completion, and Ctrl-C that drops the line.
  *
- * While a line is edited the terminal sends no signals (its ISIG is off): Ctrl-C and Ctrl-Z are keys
- * like others then. A command runs with the terminal as it was before.
+ * While a line is edited the terminal sends no signals (its ISIG is off): Ctrl-C and Ctrl-Z are
+ * keys like others then. A command runs with the terminal as it was before.
  */
 #include "cli/shell/complete.h"
 #include "cli/shell/shell.h"

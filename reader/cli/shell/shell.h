@@ -63,14 +63,15 @@ extern const struct alias shell_aliases[];
 extern const size_t shell_alias_count;
 
 /*
- * Runs words as a command of the command line, in a child, its output through the pager if that is a
- * terminal. Returns its exit status; 128 and the signal's number if one ended it.
+ * Runs words as a command of the command line, in a child, its output through the pager if that is
+ * a terminal. Returns its exit status; 128 and the signal's number if one ended it.
  */
 int shell_run_command(struct shell *shell, char **words, size_t count);
 
 /*
- * Starts a program under the agent; its pid, once it has been executed. Its standard input is a pipe
- * to which nothing is written, so that a program that reads it waits; *ret_input is the other end.
+ * Starts a program under the agent; its pid, once it has been executed. Its standard input is a
+ * pipe to which nothing is written, so that a program that reads it waits; *ret_input is the other
+ * end.
  */
 struct memtool_error *shell_start_program(char **words, size_t count, pid_t *ret, int *ret_input);
 
