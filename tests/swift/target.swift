@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Swift program with a heap to be known again: COUNT arrays of COUNT words each. Says "ready", and ends
+// with its standard input.
+
+let count = 300
+var arrays: [[UInt]] = []
+
+for i in 0..<count {
+	arrays.append([UInt](repeating: UInt(i), count: count))
+}
+print("ready")
+// An array is looked at after the wait, lest it be freed before.
+while readLine() != nil {}
+precondition(arrays[count - 1][0] == UInt(count - 1))
