@@ -357,10 +357,12 @@ enum MEMTOOL_OPEN_ENUM memtool_chunk_state {
 	MEMTOOL_CHUNK_TCACHE_STRUCT, /* glibc's own: a thread's cache */
 };
 
-/** A set of states, of 1 << state each. */
-#define MEMTOOL_STATES_LIVE \
-	(UINT32_C(1) << MEMTOOL_CHUNK_IN_USE | UINT32_C(1) << MEMTOOL_CHUNK_MMAPPED)
-#define MEMTOOL_STATES_ALL UINT32_MAX
+/**
+ * Sets of states, of 1 << state each: in-use and mmapped; all there are. As plain numbers, since
+ * Swift imports no other macros.
+ */
+#define MEMTOOL_STATES_LIVE 3u
+#define MEMTOOL_STATES_ALL  UINT32_MAX
 
 /** "in-use", as in the output of the command; "unknown" for what is no state. */
 MEMTOOL_PUBLIC const char *MEMTOOL_NONNULL memtool_chunk_state_name(enum memtool_chunk_state state);
