@@ -34,10 +34,11 @@ struct Counts {
 
 var counts = Counts()
 withUnsafeMutablePointer(to: &counts) { pointer in
-	_ = memtool_heap_chunks(heap!, UInt32(1 << MEMTOOL_CHUNK_IN_USE.rawValue), { context, chunk in
+	_ = memtool_heap_chunks(heap!, MEMTOOL_STATES_LIVE, { context, chunk in
 		let counts = context!.assumingMemoryBound(to: Counts.self)
 		counts.pointee.live += 1
-		if chunk.pointee.usable >= 2432 && chunk.pointee.usable < 4864 {
+		let inUse = chunk.pointee.state == memtool_chunk_state.MEMTOOL_CHUNK_IN_USE
+		if inUse && chunk.pointee.usable >= 2432 && chunk.pointee.usable < 4864 {
 			counts.pointee.arrays += 1
 		}
 		return true
