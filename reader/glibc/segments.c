@@ -118,7 +118,8 @@ static struct memtool_error *end_of_main(struct heap_copy *copy, uint64_t start,
 		return error;
 	if (size_is_possible(raw_size(header[1]), range->end - arena->top))
 		*ret = arena->top + raw_size(header[1]);
-	else if (arena->system_mem <= range->end - start &&
+	else if ((start + arena->system_mem) % GLIBC_MALLOC_ALIGNMENT == 0 &&
+		 arena->system_mem <= range->end - start &&
 		 arena->system_mem >= arena->top - start + GLIBC_CHUNK_HDR_SZ)
 		*ret = start + arena->system_mem;
 	else if (arena->top - start + raw_size(header[1]) == arena->system_mem)

@@ -113,13 +113,28 @@ static struct memtool_error *walk_start(struct walk *walk, uint64_t *ret)
 	return check_first(walk, *ret);
 }
 
+/* The arena's top if it is in the segment, where a chunk can be; else 0. */
+static uint64_t top_of_segment(const struct walk *walk, const struct heap_segment *segment)
+{
+	uint64_t top = walk->copy->arenas.data[segment->arena].top;
+
+	if (!range_contains(segment->range, top))
+		return 0;
+	if (top % GLIBC_MALLOC_ALIGNMENT == 0)
+		return top;
+	audit_add(&walk->copy->heap->audit, AUDIT_BAD_ARENA, top, 0, 0,
+		  "arena %" PRIu32 ": its top, 0x%" PRIx64 ", is not where a chunk can be",
+		  segment->arena, top);
+	return 0;
+}
+
 static struct memtool_error *walk_segment(struct walk *walk, const struct heap_segment *segment)
 {
-	uint64_t top = walk->copy->arenas.data[segment->arena].top, first;
+	uint64_t first;
 
 	walk->segment = *segment;
 	walk->segment.first_chunk = walk->copy->chunks.count;
-	walk->top = range_contains(segment->range, top) ? top : 0;
+	walk->top = top_of_segment(walk, segment);
 	walk->arena_bit = segment->arena ? GLIBC_NON_MAIN_ARENA : 0;
 	walk->last.size = 0;
 	walk->window.limit = segment->range.end;
