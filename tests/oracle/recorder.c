@@ -192,6 +192,17 @@ static size_t find(uint64_t user)
 	return slot;
 }
 
+/*
+ * A thread is suspended between any two instructions: whatever it has got to, the slot is empty or
+ * holds one of the records.
+ */
+static void set_slot(size_t slot, struct record record)
+{
+	__atomic_store_n(&table->records[slot].user, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&table->records[slot].usable, record.usable, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&table->records[slot].user, record.user, __ATOMIC_SEQ_CST);
+}
+
 static void add(uint64_t user, uint64_t usable)
 {
 	size_t slot = find(user);
@@ -200,7 +211,7 @@ static void add(uint64_t user, uint64_t usable)
 		table->twice++;
 	else if (++table->count > RECORD_CAPACITY / 4 * 3)
 		give_up("recorder: too many allocations\n");
-	table->records[slot] = (struct record){ user, usable };
+	set_slot(slot, (struct record){ user, usable });
 }
 
 /* Empties a slot, and moves up what comes after it and would no longer be found. */
@@ -212,11 +223,11 @@ static void drop(size_t slot)
 		size_t from_home = (next - home(records[next].user)) & (RECORD_CAPACITY - 1);
 		size_t from_hole = (next - slot) & (RECORD_CAPACITY - 1);
 		if (from_home >= from_hole) {
-			records[slot] = records[next];
+			set_slot(slot, records[next]);
 			slot = next;
 		}
 	}
-	records[slot] = (struct record){ 0, 0 };
+	set_slot(slot, (struct record){ 0, 0 });
 	table->count--;
 }
 
