@@ -221,6 +221,22 @@ void spawn_wait_at_rest(pid_t pid)
 	}
 }
 
+void spawn_wait_state(pid_t pid, char state)
+{
+	uint64_t deadline = deadline_ns();
+
+	for (;;) {
+		size_t count, in_state = 0;
+		pid_t *tids = spawn_threads(pid, &count);
+		for (size_t i = 0; i < count; i++)
+			in_state += spawn_thread_state(pid, tids[i]) == state;
+		free(tids);
+		if (count && in_state == count)
+			return;
+		look_again_until(deadline, "its threads to come to a state", pid);
+	}
+}
+
 void spawn_write(struct spawned *child, const char *text)
 {
 	size_t length = strlen(text);

@@ -102,6 +102,12 @@ const char *spawn_memtool(void);
 char spawn_thread_state(pid_t pid, pid_t tid);
 pid_t spawn_tracer(pid_t tid);
 
+/*
+ * Until all threads are in that state. One that a tracer lets go runs for a moment before it is in
+ * its group-stop again (ptrace(2)).
+ */
+void spawn_wait_state(pid_t pid, char state);
+
 /* Until a thread has ended that stays in the list: the first, while there are others. */
 void spawn_wait_ended(pid_t pid, pid_t tid);
 

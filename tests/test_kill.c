@@ -187,24 +187,6 @@ static void test_broken_pipe(void **state)
 	}
 }
 
-static void wait_for_state(const struct spawned *worker, char wanted)
-{
-	uint64_t deadline = spawn_now_ns() + SPAWN_PATIENCE_S * UINT64_C(1000000000);
-	struct timespec pause = { .tv_nsec = 50000 };
-	size_t count, in_state;
-
-	do {
-		pid_t *tids = spawn_threads(worker->pid, &count);
-		in_state = 0;
-		for (size_t i = 0; i < count; i++)
-			in_state += spawn_thread_state(worker->pid, tids[i]) == wanted;
-		free(tids);
-		if (spawn_now_ns() > deadline)
-			fail_msg("%zu of %zu threads are in state %c", in_state, count, wanted);
-		nanosleep(&pause, NULL);
-	} while (in_state != count);
-}
-
 /* A process that was stopped is read all the same, and is stopped afterwards. */
 static void test_stays_stopped(void **state)
 {
@@ -213,13 +195,13 @@ static void test_stays_stopped(void **state)
 
 	(void)state;
 	assert_int_equal(kill(worker->pid, SIGSTOP), 0);
-	wait_for_state(worker, 'T');
+	spawn_wait_state(worker->pid, 'T');
 	for (size_t i = 0; i < THREADS; i++)
 		before[i] = round_of(i);
 	for (int i = 0; i < STOPPED_RUN; i++) {
 		int status = spawn_wait(start_memtool(worker, true));
 		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-		wait_for_state(worker, 'T');
+		spawn_wait_state(worker->pid, 'T');
 	}
 	for (size_t i = 0; i < THREADS; i++)
 		assert_int_equal(round_of(i), before[i]);
@@ -238,7 +220,7 @@ static void test_stays_stopped_when_killed(void **state)
 	(void)state;
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(kill(worker->pid, SIGSTOP), 0);
-		wait_for_state(worker, 'T');
+		spawn_wait_state(worker->pid, 'T');
 		uint64_t moment = spawn_now_ns() +
 				  (uint64_t)((double)rand_r(&seed) / RAND_MAX * (double)span);
 		struct spawned *memtool = start_memtool(worker, true);
@@ -246,7 +228,7 @@ static void test_stays_stopped_when_killed(void **state)
 			;
 		kill(memtool->pid, SIGKILL);
 		spawn_wait(memtool);
-		wait_for_state(worker, 'T');
+		spawn_wait_state(worker->pid, 'T');
 		assert_int_equal(kill(worker->pid, SIGCONT), 0);
 		assert_works(worker);
 		assert_free(worker);

@@ -177,10 +177,9 @@ static void test_suspended(void **state __attribute__((__unused__)))
 	struct spawned *target = start_at_rest("tests/fixtures/pattern", "no-frees");
 
 	kill(target->pid, SIGSTOP);
-	while (spawn_thread_state(target->pid, target->pid) != 'T')
-		usleep(1000);
+	spawn_wait_state(target->pid, 'T');
 	assert_refused(target, "suspended");
-	assert_int_equal(spawn_thread_state(target->pid, target->pid), 'T');
+	spawn_wait_state(target->pid, 'T');
 	spawn_end(target);
 }
 
