@@ -51,7 +51,7 @@ static const char *memory_call(int64_t number)
 bool session_is_inside(const struct session *session, const struct stopped_thread *thread,
 		       const char **ret_name)
 {
-	if (range_contains(session->malloc_code.range, thread->pc)) {
+	if (malloc_code_has(&session->malloc_code, thread->pc)) {
 		*ret_name = malloc_code_name(&session->malloc_code, thread->pc);
 		return true;
 	}

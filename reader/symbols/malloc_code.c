@@ -43,10 +43,26 @@ static const char *const names[] = {
 #define EXPORTED 1
 #define NAMES    (sizeof(names) / sizeof(names[0]))
 
-_Static_assert(NAMES <= MALLOC_CODE_FUNCTIONS, "each has its place");
+/*
+ * What malloc calls to get memory and to give it back; systrim(), say, has not told its books yet
+ * when sbrk() returns. The first is of up to 2.33; later it is one of malloc.c's own.
+ */
+static const char *const callees[] = {
+	"__default_morecore", "sbrk", "brk", "mmap", "munmap", "mremap", "mprotect", "madvise",
+};
 
-/* Appends what lies with the functions that are there already. */
+#define CALLEES (sizeof(callees) / sizeof(callees[0]))
+
+_Static_assert(NAMES + CALLEES <= MALLOC_CODE_FUNCTIONS, "each has its place");
+
 static void add_function(struct malloc_code *code, const char *name, struct range range)
+{
+	code->functions[code->count].name = name;
+	code->functions[code->count++].range = range;
+}
+
+/* Adds what lies with the functions that are there already. */
+static void add_own(struct malloc_code *code, const char *name, struct range range)
 {
 	struct range wider = code->range;
 
@@ -56,38 +72,58 @@ static void add_function(struct malloc_code *code, const char *name, struct rang
 		wider.start = range.start;
 	if (range.end > wider.end)
 		wider.end = range.end;
-	if (range.end <= range.start || range_size(wider) > CODE_MAX)
+	if (range_size(wider) > CODE_MAX)
 		return;
 	code->range = wider;
-	code->functions[code->count].name = name;
-	code->functions[code->count++].range = range;
+	add_function(code, name, range);
+}
+
+/* Where the function is that was found; false if there is none. */
+static bool function_range(const struct module *module, const struct symbol_query *query,
+			   struct range *ret)
+{
+	if (!query->rank)
+		return false;
+	struct module_symbol symbol = module_symbol(module, &query->symbol);
+	*ret = (struct range){ symbol.address, symbol.address + symbol.size };
+	return symbol.size > 0 && range_covers(module->range, symbol.address, symbol.size);
 }
 
 struct malloc_code libc_malloc_code(const struct libc *libc, bool symtab)
 {
-	struct symbol_query queries[NAMES];
+	struct symbol_query queries[NAMES + CALLEES];
 	struct module *module = libc->module;
 	struct malloc_code code = { 0 };
+	struct range range;
 
 	for (size_t i = 0; i < NAMES; i++)
 		queries[i] =
 			(struct symbol_query){ names[i], "malloc.c", SYMTAB_FUNCTION, .rank = 0 };
+	for (size_t i = 0; i < CALLEES; i++)
+		queries[NAMES + i] =
+			(struct symbol_query){ callees[i], NULL, SYMTAB_FUNCTION, .rank = 0 };
 	if (symtab)
-		module_search_symtab(module, queries, NAMES);
+		module_search_symtab(module, queries, NAMES + CALLEES);
 	const struct elf_file *file = module_file(module);
 	if (!queries[INTERNAL].rank && file)
-		symtab_search(file, SHT_DYNSYM, queries, NAMES);
+		symtab_search(file, SHT_DYNSYM, queries, NAMES + CALLEES);
 
 	for (size_t i = queries[INTERNAL].rank ? INTERNAL : EXPORTED; i < NAMES; i++) {
-		struct module_symbol symbol = module_symbol(module, &queries[i].symbol);
-		if (queries[i].rank && range_covers(module->range, symbol.address, symbol.size))
-			add_function(
-				&code, names[i],
-				(struct range){ symbol.address, symbol.address + symbol.size });
+		if (function_range(module, &queries[i], &range))
+			add_own(&code, names[i], range);
 	}
 	if (code.count && !queries[INTERNAL].rank)
 		code.range.start -= STATIC_CODE;
+	for (size_t i = 0; i < CALLEES; i++) {
+		if (function_range(module, &queries[NAMES + i], &range))
+			add_function(&code, callees[i], range);
+	}
 	return code;
+}
+
+bool malloc_code_has(const struct malloc_code *code, uint64_t pc)
+{
+	return range_contains(code->range, pc) || malloc_code_name(code, pc);
 }
 
 const char *malloc_code_name(const struct malloc_code *code, uint64_t pc)

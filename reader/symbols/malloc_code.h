@@ -12,10 +12,11 @@
 #include "support/range.h"
 #include "symbols/libc.h"
 
-#define MALLOC_CODE_FUNCTIONS 24
+#define MALLOC_CODE_FUNCTIONS 32
 
 struct malloc_code {
-	struct range range; /* empty: not known */
+	struct range range; /* of malloc.o; empty: not known */
+	/* There, and those that malloc gets memory by. */
 	struct {
 		const char *name; /* lasts as long as the program */
 		struct range range;
@@ -28,6 +29,9 @@ struct malloc_code {
  * .dynsym, which names the exported functions alone. The range stays empty if they cannot be found.
  */
 struct malloc_code libc_malloc_code(const struct libc *libc, bool symtab);
+
+/* Whether pc is in malloc.o, or in a function that it gets memory by. */
+bool malloc_code_has(const struct malloc_code *code, uint64_t pc);
 
 /* The function that pc is in, or NULL if it has none of the known names. */
 const char *malloc_code_name(const struct malloc_code *code, uint64_t pc);
