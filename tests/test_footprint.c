@@ -83,6 +83,6 @@ int main(void)
 		cmocka_unit_test_teardown(test_running, spawn_teardown),
 	};
 
-	spawn_watchdog(60);
+	spawn_watchdog(300);
 	return cmocka_run_group_tests_name("footprint", tests, NULL, NULL);
 }

@@ -190,6 +190,6 @@ int main(void)
 		cmocka_unit_test_teardown(test_malloc_code, spawn_teardown),
 	};
 
-	spawn_watchdog(120);
+	spawn_watchdog(300);
 	return cmocka_run_group_tests_name("settle", tests, NULL, NULL);
 }

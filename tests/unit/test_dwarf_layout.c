@@ -111,6 +111,6 @@ int main(void)
 		cmocka_unit_test_teardown(test_static_has_none, teardown),
 	};
 
-	spawn_watchdog(120);
+	spawn_watchdog(300);
 	return cmocka_run_group_tests_name("DWARF layout", tests, NULL, NULL);
 }

@@ -329,6 +329,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_debug_file, setup, teardown),
 	};
 
-	spawn_watchdog(120);
+	spawn_watchdog(300);
 	return cmocka_run_group_tests_name("libc errors", tests, NULL, NULL);
 }

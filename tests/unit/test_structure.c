@@ -93,6 +93,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_same_heap, start, end),
 	};
 
-	spawn_watchdog(120);
+	spawn_watchdog(300);
 	return cmocka_run_group_tests_name("structure", tests, NULL, NULL);
 }

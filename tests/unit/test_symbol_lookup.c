@@ -343,6 +343,6 @@ int main(void)
 	};
 
 	(void)test_function(1);
-	spawn_watchdog(120);
+	spawn_watchdog(300);
 	return cmocka_run_group_tests_name("symbol lookup", tests, NULL, NULL);
 }

@@ -428,6 +428,6 @@ int main(void)
 		cmocka_unit_test_teardown(test_module_ranges, teardown),
 	};
 
-	spawn_watchdog(120);
+	spawn_watchdog(300);
 	return cmocka_run_group_tests_name("symbols", tests, NULL, NULL);
 }
