@@ -95,8 +95,7 @@ const char *symtab_name(const struct symtab *table, const Elf64_Sym *symbol, siz
 static const char *match_name(const struct symtab *table, const Elf64_Sym *symbol, const char *name,
 			      size_t *ret_rest)
 {
-	/* Most names differ in the first letter: that is tried before anything else. */
-	if (symbol->st_name >= table->strings_size || table->strings[symbol->st_name] != name[0])
+	if (symbol->st_name >= table->strings_size)
 		return NULL;
 
 	size_t left = table->strings_size - symbol->st_name;
@@ -149,22 +148,75 @@ bool symtab_is_old_version(const struct symtab *table, size_t index, const char 
 	       name[length + 1] != '@';
 }
 
+/*
+ * Which queries a name can answer, by its first bytes: a bit for each, or for several where there
+ * are more than 64. Nearly all names of a table fit none, and each is looked at for every query.
+ */
+#define SIEVE_BYTES 8
+
+struct sieve {
+	uint64_t queries[SIEVE_BYTES][256];
+	unsigned int types; /* of any query */
+};
+
+#define SIEVE_BITS 64
+
+static void sieve_add(struct sieve *sieve, const struct symbol_query *query, uint64_t bit)
+{
+	size_t length = strlen(query->name);
+
+	for (size_t i = 0; i < length && i < SIEVE_BYTES; i++)
+		sieve->queries[i][(uint8_t)query->name[i]] |= bit;
+	/* Behind the name is its end or a version. */
+	if (length < SIEVE_BYTES) {
+		sieve->queries[length]['\0'] |= bit;
+		sieve->queries[length]['@'] |= bit;
+	}
+	for (size_t i = length + 1; i < SIEVE_BYTES; i++) {
+		for (size_t byte = 0; byte < 256; byte++)
+			sieve->queries[i][byte] |= bit;
+	}
+	sieve->types |= query->types;
+}
+
+/* The queries that a symbol can be an answer to. */
+static uint64_t sieve_symbol(const struct sieve *sieve, const struct symtab *table,
+			     const Elf64_Sym *symbol)
+{
+	uint64_t left = UINT64_MAX;
+
+	if (symbol->st_name >= table->strings_size ||
+	    !(sieve->types & 1u << ELF64_ST_TYPE(symbol->st_info)))
+		return 0;
+	const uint8_t *name = (const uint8_t *)table->strings + symbol->st_name;
+	size_t size = table->strings_size - symbol->st_name;
+	for (size_t i = 0; i < SIEVE_BYTES && i < size && left; i++)
+		left &= sieve->queries[i][name[i]];
+	return left;
+}
+
 bool symtab_search(const struct elf_file *file, Elf64_Word section_type,
 		   struct symbol_query *queries, size_t count)
 {
 	const Elf64_Sym *source_file = NULL;
+	struct sieve sieve = { 0 };
 	struct symtab table;
 
 	if (!symtab_load(file, section_type, &table))
 		return false;
+	for (size_t i = 0; i < count; i++)
+		sieve_add(&sieve, &queries[i], UINT64_C(1) << i % SIEVE_BITS);
 	for (size_t i = 0; i < table.count; i++) {
 		const Elf64_Sym *symbol = &table.symbols[i];
 		if (ELF64_ST_TYPE(symbol->st_info) == STT_FILE) {
 			source_file = symbol;
 			continue;
 		}
-		for (size_t j = 0; j < count; j++) {
+		uint64_t fitting = sieve_symbol(&sieve, &table, symbol);
+		for (size_t j = 0; fitting && j < count; j++) {
 			struct symbol_query *query = &queries[j];
+			if (!(fitting >> j % SIEVE_BITS & 1))
+				continue;
 			enum symbol_rank rank = rank_symbol(&table, i, source_file, query);
 			if (rank > query->rank) {
 				query->rank = rank;
