@@ -38,12 +38,23 @@ for name in bin/memtool lib/memtool/libmemtool-agent.so lib/libmemtool.so.1 incl
 	include/memtool/module.modulemap lib/pkgconfig/memtool.pc share/man/man1/memtool.1 \
 	share/man/man3/libmemtool.3 share/man/man5/inventory.5 share/doc/memtool/memtool.schema.json \
 	share/doc/memtool/examples/largest-chunks.c share/bash-completion/completions/memtool \
-	share/zsh/site-functions/_memtool share/fish/vendor_completions.d/memtool.fish; do
+	share/zsh/site-functions/_memtool share/fish/vendor_completions.d/memtool.fish \
+	lib/memtool/libmemtool-dwarf.so lib/memtool/libmemtool-edit.so lib/memtool/libmemtool-table.so; do
 	[[ -e $root/$name ]] || fail "$name is not installed"
 done
-[[ ! -e $root/lib/memtool/libmemtool-agent.la ]] || fail 'the agent has a .la'
+[[ ! $(find "$root/lib/memtool" -name '*.la') ]] || fail 'what nobody links to has a .la'
 
+# The table is by a module, which is below DESTDIR as well.
 "$root/bin/memtool" maps $$ >/dev/null || fail 'the installed command does not work'
+[[ ! $(ldd "$root/bin/memtool" | grep -E 'lib(dw|edit|smartcols)\.') ]] ||
+	fail 'the command loads libraries that it may never need'
+mv "$root/lib/memtool/libmemtool-table.so" "$work/"
+if "$root/bin/memtool" maps $$ >/dev/null 2>"$work/log" ||
+	! grep -q '^memtool: .*/lib/memtool/libmemtool-table.so is missing' "$work/log"; then
+	fail "a missing module is not told: $(<"$work/log")"
+fi
+"$root/bin/memtool" maps --format=csv $$ >/dev/null || fail 'CSV needs the module of tables'
+mv "$work/libmemtool-table.so" "$root/lib/memtool/"
 
 # As a user of the library builds; sanitizers may have been asked for.
 if command -v pkg-config >/dev/null; then

@@ -4,36 +4,16 @@
  */
 #include "cli/command.h"
 #include "cli/message.h"
+#include "cli/own_file.h"
 
 #include <argp.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
 #define AGENT "libmemtool-agent.so"
-
-/* Where libtool leaves it in a build tree, seen from the program's directory. */
-#define AGENT_IN_BUILD_TREE "agent/.libs/" AGENT
-
-/* The directory of this program, with a slash behind it. */
-static struct memtool_error *own_directory(char ret[static PATH_MAX])
-{
-	char path[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
-	if (length < 0)
-		return memtool_error_os(errno, "cannot find out where memtool is");
-	if (length == sizeof(path))
-		return memtool_error_os(ENAMETOOLONG, "cannot find out where memtool is");
-
-	char *slash = memrchr(path, '/', (size_t)length);
-	size_t directory = slash ? (size_t)(slash + 1 - path) : 0;
-	memcpy(ret, path, directory);
-	ret[directory] = '\0';
-	return NULL;
-}
 
 /* ld.so would only say that it ignores it, and the program would run without. */
 static struct memtool_error *check_agent(const char *path)
@@ -59,26 +39,14 @@ static struct memtool_error *check_agent(const char *path)
 	return NULL;
 }
 
-/* The agent beside this program if that was not installed, else where it is installed. */
 static struct memtool_error *find_agent(char **ret)
 {
-	char directory[PATH_MAX];
 	_cleanup_free_ char *path = NULL;
 
-	struct memtool_error *error = own_directory(directory);
-	if (error)
-		return error;
-	if (asprintf(&path, "%s%s", directory, AGENT_IN_BUILD_TREE) < 0)
-		return memtool_error_no_memory;
-	if (access(path, R_OK) < 0) {
-		free(path);
-		path = strdup(PKGLIBDIR "/" AGENT);
-		if (!path)
-			return memtool_error_no_memory;
-		if (access(path, R_OK) < 0)
-			return memtool_error_os(errno, "cannot preload %s", path);
-	}
-	error = check_agent(path);
+	/* Where libtool leaves it in a build tree. */
+	struct memtool_error *error = own_file_find("agent/.libs/" AGENT, AGENT, &path);
+	if (!error)
+		error = check_agent(path);
 	if (error)
 		return error;
 	*ret = no_cleanup_ptr(path);

@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/table.h"
 
+#include "cli/table_format.h"
 #include "cli/units.h"
+#include "support/array.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <libsmartcols.h>
 #include <stdarg.h>
 #include <string.h>
 
-struct table {
-	struct libscols_table *scols;
-	struct libscols_line *line;
-	size_t next; /* column */
-	int errnum; /* of the first failure */
-};
+DEFINE_ARRAY(table_columns, struct table_format_column)
+DEFINE_ARRAY(table_cells, char *)
 
-/* libsmartcols answers with 0 or a negative errno. */
-static void check(struct table *table, int result)
-{
-	if (result < 0 && !table->errnum)
-		table->errnum = -result;
-}
+struct table {
+	struct table_columns columns;
+	struct table_cells cells; /* of one row after another */
+	size_t rows;
+	bool out_of_memory;
+};
 
 struct memtool_error *table_create(struct table **ret)
 {
 	struct table *table = calloc(1, sizeof(*table));
+
 	if (!table)
 		return memtool_error_no_memory;
-	table->scols = scols_new_table();
-	if (!table->scols) {
-		free(table);
-		return memtool_error_no_memory;
-	}
 	*ret = table;
 	return NULL;
 }
@@ -41,32 +33,50 @@ void table_destroy(struct table *table)
 {
 	if (!table)
 		return;
-	scols_unref_table(table->scols);
+	for (size_t i = 0; i < table->cells.count; i++)
+		free(table->cells.data[i]);
+	table_cells_deinit(&table->cells);
+	table_columns_deinit(&table->columns);
 	free(table);
 }
 
 void table_column(struct table *table, const char *name, enum table_column alignment)
 {
-	if (!scols_table_new_column(table->scols, name, 0,
-				    alignment == TABLE_RIGHT ? SCOLS_FL_RIGHT : 0))
-		check(table, -ENOMEM);
+	const struct table_format_column column = { name, alignment == TABLE_RIGHT };
+
+	table->out_of_memory |= !table_columns_append(&table->columns, &column);
+}
+
+/* Takes over text, which may be NULL for an empty cell. */
+static void append_cell(struct table *table, char *text)
+{
+	if (table->cells.count < table->rows * table->columns.count &&
+	    table_cells_append(&table->cells, &text))
+		return;
+	free(text);
+	table->out_of_memory = true;
+}
+
+/* Empty cells where the last row has none. */
+static void end_row(struct table *table)
+{
+	while (table->cells.count < table->rows * table->columns.count && !table->out_of_memory)
+		append_cell(table, NULL);
 }
 
 void table_row(struct table *table)
 {
-	table->line = scols_table_new_line(table->scols, NULL);
-	table->next = 0;
-	if (!table->line)
-		check(table, -ENOMEM);
+	end_row(table);
+	table->rows++;
 }
 
 /* Takes over text. */
 static void set_cell(struct table *table, char *text)
 {
-	if (text && table->line && scols_line_refer_data(table->line, table->next++, text) == 0)
-		return;
-	free(text);
-	check(table, -ENOMEM);
+	if (text)
+		append_cell(table, text);
+	else
+		table->out_of_memory = true;
 }
 
 void table_cell(struct table *table, const char *text)
@@ -117,14 +127,19 @@ static void write_lines(struct output *output, const char *text)
 
 struct memtool_error *table_print(struct table *table, struct output *output)
 {
+	const struct table_formatter *formatter;
 	_cleanup_free_ char *text = NULL;
 
-	/* The columns are as wide as what is in them: a cut address is worth nothing. */
-	check(table, scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER));
-	if (!table->errnum)
-		check(table, scols_print_table_to_string(table->scols, &text));
-	if (table->errnum)
-		return memtool_error_os(table->errnum, "cannot make a table");
+	end_row(table);
+	if (table->out_of_memory)
+		return memtool_error_no_memory;
+	struct memtool_error *error = table_formatter_load(&formatter);
+	if (error)
+		return error;
+	int errnum = formatter->format(table->columns.data, table->columns.count, table->cells.data,
+				       table->rows, &text);
+	if (errnum)
+		return memtool_error_os(errnum, "cannot make a table");
 	if (text)
 		write_lines(output, text);
 	return NULL;

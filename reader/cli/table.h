@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Aligned tables for people; a thin layer over libsmartcols. It holds all rows until it prints, so
+ * Aligned tables for people; libsmartcols aligns them. It holds all rows until it prints, so
  * it is for what has thousands of rows, not millions.
  *
  * Filling a table never fails on the spot: table_print() reports what went wrong. Cells are filled

@@ -67,7 +67,8 @@ struct memtool_error *memtool_error_fault(uint64_t address, const char *what)
 
 void memtool_error_destroy(struct memtool_error *error)
 {
-	if (!error || error == memtool_error_no_memory)
+	/* A module of the command has one of its own, which is static, too. */
+	if (!error || error->code == MEMTOOL_ERROR_NO_MEMORY)
 		return;
 	free(error->message);
 	free(error);

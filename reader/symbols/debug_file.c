@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/debug_file.h"
 
+#include "symbols/dwarf.h"
 #include "symbols/open_file.h"
 
-#include <elfutils/libdwelf.h>
-#include <elfutils/libdwfl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,8 +87,8 @@ static bool find_by_link(const struct module *module, pid_t pid, const struct el
 {
 	static const char *const forms[] = { "%.*s/%s", "%.*s/.debug/%s", DEBUG_ROOT "%.*s/%s" };
 	const char *slash = strrchr(module->name, '/');
-	GElf_Word crc;
-	const char *name = file->elf ? dwelf_elf_gnu_debuglink(file->elf, &crc) : NULL;
+	uint32_t crc;
+	const char *name = file->elf ? elf_file_debug_link(file, &crc) : NULL;
 	char path[PATH_MAX];
 
 	if (!name || !slash || strchr(name, '/'))
@@ -105,32 +104,19 @@ static bool find_by_link(const struct module *module, pid_t pid, const struct el
 	return false;
 }
 
-/* libdwfl loads libdebuginfod by itself, if it is installed. */
 bool debug_file_fetch(const struct module *module, struct elf_file *ret)
 {
-	static const Dwfl_Callbacks callbacks = {
-		.find_elf = dwfl_build_id_find_elf,
-		.find_debuginfo = dwfl_standard_find_debuginfo,
-	};
 	const char *urls = getenv("DEBUGINFOD_URLS");
-	_cleanup_free_ char *path = NULL;
-	int fd = -1;
+	const struct dwarf *dwarf;
 
 	if (!urls || !*urls || module->build_id_size == 0)
 		return false;
-	Dwfl *dwfl = dwfl_begin(&callbacks);
-	if (!dwfl)
+	struct memtool_error *error = dwarf_load(&dwarf);
+	if (error) {
+		memtool_error_destroy(error);
 		return false;
-	dwfl_report_begin(dwfl);
-	Dwfl_Module *reported =
-		dwfl_report_module(dwfl, module->name, module->range.start, module->range.end);
-	if (reported &&
-	    dwfl_module_report_build_id(reported, module->build_id, module->build_id_size, 0) == 0)
-		fd = dwfl_standard_find_debuginfo(reported, NULL, module->name, 0, NULL, NULL, 0,
-						  &path);
-	dwfl_report_end(dwfl, NULL, NULL);
-	dwfl_end(dwfl);
-	return open_same_build(fd, module, ret);
+	}
+	return open_same_build(dwarf->fetch_file(module), module, ret);
 }
 
 bool debug_file_find(const struct module *module, pid_t pid, const struct elf_file *file,

@@ -43,4 +43,7 @@ const char *elf_section_name(Elf *elf, Elf_Scn *section);
 
 bool elf_file_has_section(const struct elf_file *file, const char *name);
 
+/* What its .gnu_debuglink names, which lasts as long as the file is open, or NULL. */
+const char *elf_file_debug_link(const struct elf_file *file, uint32_t *ret_crc);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/libc.h"
 
-#include "symbols/dwarf_layout.h"
+#include "symbols/dwarf.h"
 #include "symbols/module_files.h"
 #include "symbols/module_symbols.h"
 
@@ -157,15 +157,18 @@ struct memtool_error *libc_find_roots(struct libc *libc, struct memory *memory,
 struct memtool_error *libc_dwarf_layout(struct libc *libc, struct glibc_layout *ret)
 {
 	const struct elf_file *files[2] = { module_file(libc->module), NULL };
+	const struct dwarf *dwarf;
 	bool found = false;
 
+	struct memtool_error *error = dwarf_load(&dwarf);
+	if (error)
+		return error;
 	for (size_t i = 0; i < 2; i++) {
 		if (i == 1)
 			files[i] = module_debug_file(libc->module);
 		if (!files[i])
 			continue;
-		struct memtool_error *error =
-			dwarf_layout_read(files[i], libc->traits.version, &found, ret);
+		error = dwarf->read_layout(files[i], libc->traits.version, &found, ret);
 		if (error || found)
 			return error;
 	}

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines from a terminal, by libedit: history, completion, and Ctrl-C that drops the line.
- *
  * While a line is edited the terminal sends no signals (its ISIG is off): Ctrl-C and Ctrl-Z are
  * keys like others then. A command runs with the terminal as it was before.
  */
-#include "cli/shell/complete.h"
-#include "cli/shell/shell.h"
+#include "cli/shell/edit.h"
 
 #include <histedit.h>
 #include <signal.h>
@@ -18,8 +15,7 @@
 struct editor {
 	EditLine *el;
 	History *history;
-	struct shell *shell;
-	struct completer *completer;
+	const struct edit_host *host;
 	bool dropped; /* Ctrl-C ended the line */
 };
 
@@ -48,7 +44,7 @@ static unsigned char suspend(EditLine *el, int key)
 	(void)key;
 	el_get(el, EL_CLIENTDATA, &editor);
 	/* The target would stand still with us for as long as we do. */
-	if (editor->shell->stop)
+	if (editor->host->shell->stop)
 		return CC_ERROR;
 	/* libedit gives the terminal back before it lets this through, and takes it again after. */
 	raise(SIGTSTP);
@@ -68,25 +64,34 @@ static void list_candidates(const struct completion *completion)
 	fflush(stdout);
 }
 
+static unsigned char take_completion(EditLine *el, const struct completion *completion)
+{
+	if (completion->candidates.count == 0)
+		return CC_REFRESH_BEEP;
+	if (*completion->tail && el_insertstr(el, completion->tail) < 0)
+		return CC_ERROR;
+	if (completion->candidates.count == 1 || *completion->tail)
+		return CC_REFRESH;
+	list_candidates(completion);
+	return CC_REDISPLAY;
+}
+
 static unsigned char complete_word(EditLine *el, int key)
 {
-	_cleanup_(completion_deinit) struct completion completion = { 0 };
+	struct completion completion = { 0 };
 	_cleanup_free_ char *text = NULL;
 	const LineInfo *line = el_line(el);
 	struct editor *editor;
 
 	(void)key;
 	el_get(el, EL_CLIENTDATA, &editor);
+	const struct edit_host *host = editor->host;
 	text = strndup(line->buffer, (size_t)(line->cursor - line->buffer));
-	if (!text || !complete(editor->completer, editor->shell, text, &completion) ||
-	    completion.candidates.count == 0)
+	if (!text || !host->complete(host->completer, host->shell, text, &completion))
 		return CC_REFRESH_BEEP;
-	if (*completion.tail && el_insertstr(el, completion.tail) < 0)
-		return CC_ERROR;
-	if (completion.candidates.count == 1 || *completion.tail)
-		return CC_REFRESH;
-	list_candidates(&completion);
-	return CC_REDISPLAY;
+	unsigned char result = take_completion(el, &completion);
+	host->completion_deinit(&completion);
+	return result;
 }
 
 static void set_up(struct editor *editor)
@@ -123,31 +128,33 @@ static void take_line(struct editor *editor, const char *line)
 	}
 	if (line[strspn(line, " \t\n")])
 		history(editor->history, &event, H_ENTER, line);
-	shell_execute(editor->shell, line);
+	editor->host->execute(editor->host->shell, line);
 }
 
-struct memtool_error *shell_edit_lines(struct shell *shell)
+static bool edit(const struct edit_host *host)
 {
-	struct editor editor = { .shell = shell };
+	struct editor editor = { .host = host };
 	const char *line;
 	int count;
 
-	editor.completer = completer_create();
 	editor.history = history_init();
 	editor.el = el_init("memtool", stdin, stdout, stderr);
-	if (editor.completer && editor.history && editor.el) {
+	if (editor.history && editor.el) {
 		set_up(&editor);
-		while (!shell->done && (line = el_gets(editor.el, &count)) && count > 0)
+		while (!host->shell->done && (line = el_gets(editor.el, &count)) && count > 0)
 			take_line(&editor, line);
 		/* Ctrl-D leaves the cursor behind the prompt. */
-		if (!shell->done)
+		if (!host->shell->done)
 			putchar('\n');
 	}
-	bool enough = editor.completer && editor.history && editor.el;
+	bool enough = editor.history && editor.el;
 	if (editor.el)
 		el_end(editor.el);
 	if (editor.history)
 		history_end(editor.history);
-	completer_destroy(editor.completer);
-	return enough ? NULL : memtool_error_no_memory;
+	return enough;
 }
+
+__attribute__((__visibility__("default"))) const struct line_editor memtool_line_editor = {
+	.edit = edit,
+};
