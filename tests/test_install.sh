@@ -46,7 +46,7 @@ done
 
 # The table is by a module, which is below DESTDIR as well.
 "$root/bin/memtool" maps $$ >/dev/null || fail 'the installed command does not work'
-[[ ! $(ldd "$root/bin/memtool" | grep -E 'lib(dw|edit|smartcols)\.') ]] ||
+[[ ! $(ldd "$root/bin/memtool" | grep -E 'lib(dw|edit|elf|smartcols)\.') ]] ||
 	fail 'the command loads libraries that it may never need'
 mv "$root/lib/memtool/libmemtool-table.so" "$work/"
 if "$root/bin/memtool" maps $$ >/dev/null 2>"$work/log" ||

@@ -88,7 +88,7 @@ static bool find_by_link(const struct module *module, pid_t pid, const struct el
 	static const char *const forms[] = { "%.*s/%s", "%.*s/.debug/%s", DEBUG_ROOT "%.*s/%s" };
 	const char *slash = strrchr(module->name, '/');
 	uint32_t crc;
-	const char *name = file->elf ? elf_file_debug_link(file, &crc) : NULL;
+	const char *name = elf_file_debug_link(file, &crc);
 	char path[PATH_MAX];
 
 	if (!name || !slash || strchr(name, '/'))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What of this room needs libdw: DWARF, and debug files from a server.
+ * What of this room needs libelf and libdw: DWARF, and debug files from a server.
  *
- * libdw and what that links take longer to load than a small heap takes to read, and by far most
+ * These and what they link take longer to load than a small heap takes to read, and by far most
  * readings need none of it. So it stands apart, behind these functions, and who links the reader
- * decides: libmemtool links it (dwarf_linked.c); the command has a module of its own with it, and
+ * decides: libmemtool links them (dwarf_linked.c); the command has a module of its own with them, and
  * loads that when one of them is first asked for (cli/modules.c).
  */
 #ifndef SYMBOLS_DWARF_H

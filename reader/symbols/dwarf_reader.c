@@ -9,6 +9,16 @@
 
 #define SECTIONS_MAX (UINT64_C(1) << 30) /* bytes of all debug sections; libc's have 20 MiB */
 
+static const char *section_name(Elf *elf, Elf_Scn *section)
+{
+	GElf_Shdr header;
+	size_t names;
+
+	return elf_getshdrstrndx(elf, &names) == 0 && gelf_getshdr(section, &header)
+		       ? elf_strptr(elf, names, header.sh_name)
+		       : NULL;
+}
+
 /* Size of a section when it is inflated, if it is one of debug information. */
 static uint64_t debug_section_size(Elf_Scn *section, const char *name)
 {
@@ -31,7 +41,7 @@ static bool is_usable(Elf *elf)
 	bool found = false;
 
 	while ((section = elf_nextscn(elf, section))) {
-		const char *name = elf_section_name(elf, section);
+		const char *name = section_name(elf, section);
 		uint64_t size = debug_section_size(section, name);
 		if (size > SECTIONS_MAX - total)
 			return false;
@@ -49,7 +59,7 @@ static void add_texts(Elf *elf, struct dwarf_reader *reader)
 	Elf_Scn *section = NULL;
 
 	while ((section = elf_nextscn(elf, section))) {
-		const char *name = elf_section_name(elf, section);
+		const char *name = section_name(elf, section);
 		for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++) {
 			Elf_Data *data =
 				strcmp(name, names[i]) == 0 ? elf_getdata(section, NULL) : NULL;
@@ -63,23 +73,26 @@ static void add_texts(Elf *elf, struct dwarf_reader *reader)
 struct memtool_error *dwarf_reader_open(const struct elf_file *file, bool *ret_found,
 					struct dwarf_reader *ret)
 {
-	struct dwarf_reader reader = { 0 };
+	_cleanup_dwarf_reader_ struct dwarf_reader reader = { 0 };
 
-	if (!is_usable(file->elf)) {
-		*ret_found = false;
+	*ret_found = false;
+	if (elf_version(EV_CURRENT) == EV_NONE)
 		return NULL;
-	}
-	reader.dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+	reader.elf = elf_begin(file->fd, ELF_C_READ, NULL);
+	if (!reader.elf || !is_usable(reader.elf))
+		return NULL;
+	reader.dwarf = dwarf_begin_elf(reader.elf, DWARF_C_READ, NULL);
 	if (!reader.dwarf)
 		return memtool_error_create(MEMTOOL_ERROR_CORRUPT,
 					    "debug information cannot be read: %s",
 					    dwarf_errmsg(-1));
-	add_texts(file->elf, &reader);
+	add_texts(reader.elf, &reader);
 	/* What dwz(1) moved to a file that several share; libdw finds and opens that. */
 	Dwarf *shared = dwarf_getalt(reader.dwarf);
 	if (shared)
 		add_texts(dwarf_getelf(shared), &reader);
 	*ret = reader;
+	reader = (struct dwarf_reader){ 0 };
 	*ret_found = true;
 	return NULL;
 }
@@ -87,5 +100,6 @@ struct memtool_error *dwarf_reader_open(const struct elf_file *file, bool *ret_f
 void dwarf_reader_close(struct dwarf_reader *reader)
 {
 	dwarf_end(reader->dwarf);
+	elf_end(reader->elf);
 	*reader = (struct dwarf_reader){ 0 };
 }

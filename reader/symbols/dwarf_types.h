@@ -17,6 +17,7 @@
 #define DWARF_TEXTS_MAX 8
 
 struct dwarf_reader {
+	Elf *elf;
 	Dwarf *dwarf; /* NULL: none */
 	/* The sections that strings are in. */
 	struct dwarf_text {

@@ -1,154 +1,227 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/elf_file.h"
 
-#include <gelf.h>
+#include "symbols/elf_note.h"
+
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define NOTES_MAX (UINT64_C(1) << 20) /* bytes of notes that are read at once */
-#define LINK_MAX  (UINT64_C(4) << 10) /* of a .gnu_debuglink: a file's name */
+/* Linked files have some 50; a section header has 64 bytes. */
+#define SECTIONS_MAX (UINT64_C(1) << 20)
+#define NAMES_MAX    (UINT64_C(16) << 20)
+#define NOTES_MAX    (UINT64_C(1) << 20)
+#define LINK_MAX     (UINT64_C(4) << 10) /* of a .gnu_debuglink: a file's name */
+#define PHDR_MAX     256
 
-static bool elf_is_ours(Elf *elf)
+/* Whether all of it could be read. */
+static bool read_at(int fd, uint64_t offset, void *buffer, uint64_t size)
 {
-	GElf_Ehdr header;
+	uint64_t done = 0;
 
-	return elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &header) &&
-	       header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB &&
-	       header.e_machine == EM_X86_64;
+	if (offset > INT64_MAX - size)
+		return false;
+	while (done < size) {
+		ssize_t count =
+			pread(fd, (uint8_t *)buffer + done, size - done, (off_t)(offset + done));
+		if (count <= 0)
+			return false;
+		done += (uint64_t)count;
+	}
+	return true;
+}
+
+static bool is_ours(const Elf64_Ehdr *header)
+{
+	return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 &&
+	       header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       header->e_machine == EM_X86_64;
+}
+
+/* From SHN_LORESERVE on, section 0 has the number (elf(5), e_shnum). */
+static uint64_t count_sections(int fd, const Elf64_Ehdr *header)
+{
+	Elf64_Shdr first;
+
+	if (header->e_shoff == 0 || header->e_shentsize != sizeof(first))
+		return 0;
+	if (header->e_shnum)
+		return header->e_shnum;
+	return read_at(fd, header->e_shoff, &first, sizeof(first)) ? first.sh_size : 0;
+}
+
+/* A file whose section headers cannot be had has none. */
+static void read_sections(struct elf_file *file)
+{
+	uint64_t count = count_sections(file->fd, &file->header);
+	_cleanup_free_ Elf64_Shdr *headers = NULL;
+
+	if (count == 0 || count > SECTIONS_MAX)
+		return;
+	headers = malloc(count * sizeof(*headers));
+	if (!headers || !read_at(file->fd, file->header.e_shoff, headers, count * sizeof(*headers)))
+		return;
+	file->sections = malloc(count * sizeof(*file->sections));
+	if (!file->sections)
+		return;
+	for (size_t i = 0; i < count; i++)
+		file->sections[i] = (struct elf_section){ .header = headers[i] };
+	file->section_count = count;
 }
 
 bool elf_file_open(int descriptor, struct elf_file *ret)
 {
 	_cleanup_close_ int fd = descriptor;
+	struct elf_file file = ELF_FILE_NONE;
 
-	if (fd < 0 || elf_version(EV_CURRENT) == EV_NONE)
+	if (fd < 0 || !read_at(fd, 0, &file.header, sizeof(file.header)) || !is_ours(&file.header))
 		return false;
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!elf || !elf_is_ours(elf)) {
-		elf_end(elf);
-		return false;
-	}
-	*ret = (struct elf_file){ no_cleanup_fd(fd), elf };
+	file.fd = no_cleanup_fd(fd);
+	read_sections(&file);
+	*ret = file;
 	return true;
 }
 
 void elf_file_close(struct elf_file *file)
 {
-	elf_end(file->elf);
+	for (size_t i = 0; i < file->section_count; i++)
+		free(file->sections[i].bytes);
+	free(file->sections);
 	cleanup_close(&file->fd);
 	*file = (struct elf_file)ELF_FILE_NONE;
 }
 
-/* The build-id among notes, which may be NULL: where it is, or NULL. */
-static const uint8_t *find_build_id(Elf_Data *notes, size_t *ret_size)
+struct elf_section *elf_file_section(const struct elf_file *file, size_t index)
 {
-	size_t at = 0, next, name, desc;
-	GElf_Nhdr note;
-
-	for (; notes && (next = gelf_getnote(notes, at, &note, &name, &desc)) > 0; at = next) {
-		const char *bytes = notes->d_buf;
-		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof(ELF_NOTE_GNU) ||
-		    memcmp(bytes + name, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) != 0)
-			continue;
-		*ret_size = note.n_descsz;
-		return (const uint8_t *)bytes + desc;
-	}
-	return NULL;
+	return index < file->section_count ? &file->sections[index] : NULL;
 }
 
-/* Of a file without sections: by its program headers, which a debug file's do not fit. */
-static const uint8_t *segment_build_id(Elf *elf, size_t *ret_size)
+const void *elf_section_bytes(const struct elf_file *file, struct elf_section *section,
+			      uint64_t max)
 {
-	GElf_Phdr header;
-	size_t count;
+	const Elf64_Shdr *header = &section->header;
+	_cleanup_free_ void *bytes = NULL;
 
-	if (elf_getphdrnum(elf, &count) < 0)
+	if (header->sh_type == SHT_NOBITS || (header->sh_flags & SHF_COMPRESSED) ||
+	    header->sh_size == 0 || header->sh_size > max)
 		return NULL;
-	for (size_t i = 0; i < count && gelf_getphdr(elf, (int)i, &header); i++) {
-		if (header.p_type != PT_NOTE || header.p_filesz > NOTES_MAX)
-			continue;
-		Elf_Data *notes =
-			elf_getdata_rawchunk(elf, (int64_t)header.p_offset, header.p_filesz,
-					     header.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
-		const uint8_t *found = find_build_id(notes, ret_size);
-		if (found)
-			return found;
+	if (!section->bytes) {
+		bytes = malloc(header->sh_size);
+		if (!bytes || !read_at(file->fd, header->sh_offset, bytes, header->sh_size))
+			return NULL;
+		section->bytes = no_cleanup_ptr(bytes);
+	}
+	return section->bytes;
+}
+
+const char *elf_section_name(const struct elf_file *file, const struct elf_section *section)
+{
+	size_t index = file->header.e_shstrndx;
+
+	if (index == SHN_XINDEX && file->section_count)
+		index = file->sections[0].header.sh_link;
+	struct elf_section *names = elf_file_section(file, index);
+	const char *text = names ? elf_section_bytes(file, names, NAMES_MAX) : NULL;
+	uint64_t at = section->header.sh_name;
+	/* Where the last of the names ends, each does. */
+	if (!text || at >= names->header.sh_size || text[names->header.sh_size - 1] != '\0')
+		return NULL;
+	return text + at;
+}
+
+struct elf_section *elf_file_find_name(const struct elf_file *file, const char *name)
+{
+	for (size_t i = 0; i < file->section_count; i++) {
+		const char *found = elf_section_name(file, &file->sections[i]);
+		if (found && strcmp(found, name) == 0)
+			return &file->sections[i];
 	}
 	return NULL;
 }
 
-static const uint8_t *own_build_id(Elf *elf, size_t *ret_size)
+struct elf_section *elf_file_find_type(const struct elf_file *file, Elf64_Word type)
 {
-	Elf_Scn *section = elf_nextscn(elf, NULL);
-	GElf_Shdr header;
-
-	if (!section)
-		return segment_build_id(elf, ret_size);
-	for (; section; section = elf_nextscn(elf, section)) {
-		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_NOTE ||
-		    header.sh_size > NOTES_MAX)
-			continue;
-		const uint8_t *found = find_build_id(elf_getdata(section, NULL), ret_size);
-		if (found)
-			return found;
+	for (size_t i = 0; i < file->section_count; i++) {
+		if (file->sections[i].header.sh_type == type)
+			return &file->sections[i];
 	}
 	return NULL;
+}
+
+static enum build_id_match match_notes(const uint8_t *notes, size_t size, uint64_t align,
+				       const uint8_t *build_id, size_t build_id_size)
+{
+	struct elf_note note;
+	size_t at = 0;
+
+	while (elf_note_next(notes, size, align, &at, &note)) {
+		if (!elf_note_is(&note, NT_GNU_BUILD_ID, ELF_NOTE_GNU) || note.desc_size == 0)
+			continue;
+		return note.desc_size == build_id_size &&
+				       memcmp(note.desc, build_id, build_id_size) == 0
+			       ? BUILD_ID_SAME
+			       : BUILD_ID_OTHER;
+	}
+	return BUILD_ID_NONE;
+}
+
+/* Of a file without sections: by its program headers, which a debug file's may not fit. */
+static enum build_id_match match_segments(const struct elf_file *file, const uint8_t *build_id,
+					  size_t size)
+{
+	enum build_id_match match = BUILD_ID_NONE;
+	Elf64_Phdr headers[PHDR_MAX];
+	size_t count = file->header.e_phnum;
+
+	if (file->header.e_phentsize != sizeof(headers[0]) || count > PHDR_MAX ||
+	    !read_at(file->fd, file->header.e_phoff, headers, count * sizeof(headers[0])))
+		return BUILD_ID_NONE;
+	for (size_t i = 0; i < count && match == BUILD_ID_NONE; i++) {
+		_cleanup_free_ uint8_t *notes = NULL;
+		uint64_t length = headers[i].p_filesz;
+
+		if (headers[i].p_type != PT_NOTE || length > NOTES_MAX)
+			continue;
+		notes = malloc(length);
+		if (notes && read_at(file->fd, headers[i].p_offset, notes, length))
+			match = match_notes(notes, length, headers[i].p_align, build_id, size);
+	}
+	return match;
 }
 
 enum build_id_match elf_file_match(const struct elf_file *file, const uint8_t *build_id,
 				   size_t size)
 {
-	size_t own_size = 0;
-	const uint8_t *own = own_build_id(file->elf, &own_size);
+	enum build_id_match match = BUILD_ID_NONE;
 
-	if (!own || own_size == 0 || size == 0)
+	if (size == 0)
 		return BUILD_ID_NONE;
-	return own_size == size && memcmp(own, build_id, size) == 0 ? BUILD_ID_SAME
-								    : BUILD_ID_OTHER;
-}
-
-const char *elf_section_name(Elf *elf, Elf_Scn *section)
-{
-	GElf_Shdr header;
-	size_t names;
-
-	return elf_getshdrstrndx(elf, &names) == 0 && gelf_getshdr(section, &header)
-		       ? elf_strptr(elf, names, header.sh_name)
-		       : NULL;
-}
-
-static Elf_Scn *find_section(Elf *elf, const char *name)
-{
-	Elf_Scn *section = NULL;
-
-	while ((section = elf_nextscn(elf, section))) {
-		const char *found = elf_section_name(elf, section);
-		if (found && strcmp(found, name) == 0)
-			return section;
+	if (file->section_count == 0)
+		return match_segments(file, build_id, size);
+	for (size_t i = 0; i < file->section_count && match == BUILD_ID_NONE; i++) {
+		struct elf_section *section = &file->sections[i];
+		if (section->header.sh_type != SHT_NOTE)
+			continue;
+		const uint8_t *notes = elf_section_bytes(file, section, NOTES_MAX);
+		if (notes)
+			match = match_notes(notes, section->header.sh_size,
+					    section->header.sh_addralign, build_id, size);
 	}
-	return NULL;
-}
-
-bool elf_file_has_section(const struct elf_file *file, const char *name)
-{
-	return find_section(file->elf, name) != NULL;
+	return match;
 }
 
 /* A name, zeros up to a multiple of four bytes, and the CRC, as objcopy(1) writes them. */
 const char *elf_file_debug_link(const struct elf_file *file, uint32_t *ret_crc)
 {
-	Elf_Scn *section = find_section(file->elf, ".gnu_debuglink");
-	GElf_Shdr header;
+	struct elf_section *section = elf_file_find_name(file, ".gnu_debuglink");
+	const char *name = section ? elf_section_bytes(file, section, LINK_MAX) : NULL;
 
-	if (!section || !gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS ||
-	    header.sh_size > LINK_MAX)
+	if (!name)
 		return NULL;
-	Elf_Data *data = elf_rawdata(section, NULL);
-	if (!data || !data->d_buf)
-		return NULL;
-	size_t length = strnlen(data->d_buf, data->d_size);
+	size_t size = section->header.sh_size, length = strnlen(name, size);
 	size_t crc = (length + sizeof(*ret_crc)) & ~(sizeof(*ret_crc) - 1);
-	if (length == 0 || crc + sizeof(*ret_crc) > data->d_size)
+	if (length == 0 || crc + sizeof(*ret_crc) > size)
 		return NULL;
-	memcpy(ret_crc, (const char *)data->d_buf + crc, sizeof(*ret_crc));
-	return data->d_buf;
+	memcpy(ret_crc, name + crc, sizeof(*ret_crc));
+	return name;
 }

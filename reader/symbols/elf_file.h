@@ -1,28 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An open ELF file: a module's own, or its debug file.
+ * An open ELF file: a module's own, or its debug file. Its headers and sections, which is all that
+ * symbols and build-ids take.
+ *
+ * libelf would do the same, and would have to be loaded for it by each run of the command, which
+ * takes longer than what it would do: only DWARF goes by way of it (symbols/dwarf.h).
  *
  * Files are read with pread(2), not mapped: a file that is cut short while it is read gives an
- * error then, not SIGBUS.
+ * error then, not SIGBUS. What they say may be hostile: sections are bounded, and read when they
+ * are first asked for. Not for two threads at once.
  */
 #ifndef SYMBOLS_ELF_FILE_H
 #define SYMBOLS_ELF_FILE_H
 
 #include "support/cleanup.h"
 
-#include <libelf.h>
+#include <elf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct elf_file {
-	int fd;
-	Elf *elf; /* NULL: there is none, and no descriptor */
+	int fd; /* -1: there is none */
+	Elf64_Ehdr header;
+	struct elf_section *sections; /* as of the section header table; none if that is no good */
+	size_t section_count;
 };
 
-#define ELF_FILE_NONE    \
-	{                \
-		-1, NULL \
+struct elf_section {
+	Elf64_Shdr header;
+	void *bytes; /* NULL: not read */
+};
+
+#define ELF_FILE_NONE     \
+	{                 \
+		.fd = -1, \
 	}
 
 /* Takes over fd, which may be -1, also on failure. False unless it is 64-bit x86-64 ELF. */
@@ -38,12 +50,24 @@ enum build_id_match { BUILD_ID_NONE, BUILD_ID_SAME, BUILD_ID_OTHER };
 enum build_id_match elf_file_match(const struct elf_file *file, const uint8_t *build_id,
 				   size_t size);
 
-/* NULL if it has none. */
-const char *elf_section_name(Elf *elf, Elf_Scn *section);
+/* The section of that index, or NULL. */
+struct elf_section *elf_file_section(const struct elf_file *file, size_t index);
 
-bool elf_file_has_section(const struct elf_file *file, const char *name);
+/* NULL if it has none. Sections last as long as the file is open, and so do their names. */
+const char *elf_section_name(const struct elf_file *file, const struct elf_section *section);
 
-/* What its .gnu_debuglink names, which lasts as long as the file is open, or NULL. */
+/* The first section of a name or of a type, or NULL. */
+struct elf_section *elf_file_find_name(const struct elf_file *file, const char *name);
+struct elf_section *elf_file_find_type(const struct elf_file *file, Elf64_Word type);
+
+/*
+ * What is in it, header.sh_size bytes of any alignment up to 16; NULL if that is nothing, more than
+ * max, or compressed, or cannot be read.
+ */
+const void *elf_section_bytes(const struct elf_file *file, struct elf_section *section,
+			      uint64_t max);
+
+/* What its .gnu_debuglink names, or NULL. */
 const char *elf_file_debug_link(const struct elf_file *file, uint32_t *ret_crc);
 
 #endif

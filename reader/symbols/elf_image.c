@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/elf_image.h"
 
+#include "symbols/elf_note.h"
+
 #include <elf.h>
 #include <string.h>
 
@@ -155,39 +157,22 @@ static bool find_range(struct image *image)
 #define GO_NOTE        "Go"
 #define NT_GO_BUILD_ID 4
 
-static void take_note(const Elf64_Nhdr *note, const uint8_t *name, const uint8_t *desc,
-		      struct module *ret)
+/* What the notes in [data, data + size) tell. */
+static void take_notes(const uint8_t *data, size_t size, uint64_t align, struct module *ret)
 {
-	if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == sizeof(ELF_NOTE_GNU) &&
-	    memcmp(name, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) == 0 &&
-	    note->n_descsz <= BUILD_ID_MAX && !ret->build_id_size) {
-		memcpy(ret->build_id, desc, note->n_descsz);
-		ret->build_id_size = note->n_descsz;
-	}
-	/* The name is padded to 4 bytes, which Go counts. */
-	if (note->n_type == NT_GO_BUILD_ID && note->n_namesz == sizeof(GO_NOTE) + 1 &&
-	    memcmp(name, GO_NOTE, sizeof(GO_NOTE)) == 0)
-		ret->go = true;
-}
-
-/* What the notes in [data, data + size) tell (elf(5), "Notes"). */
-static void take_notes(const uint8_t *data, size_t size, size_t align, struct module *ret)
-{
+	struct elf_note note;
 	size_t at = 0;
 
-	while (size - at >= sizeof(Elf64_Nhdr)) {
-		Elf64_Nhdr note;
-		memcpy(&note, data + at, sizeof(note));
-		at += sizeof(note);
-		/* 32-bit counts and a size of a few KiB: nothing here overflows. */
-		uint64_t desc = align_up(at + (uint64_t)note.n_namesz, align);
-		uint64_t next = align_up(desc + note.n_descsz, align);
-		if (desc + note.n_descsz > size)
-			return;
-		take_note(&note, data + at, data + desc, ret);
-		if (next > size)
-			return;
-		at = next;
+	while (elf_note_next(data, size, align, &at, &note)) {
+		if (elf_note_is(&note, NT_GNU_BUILD_ID, ELF_NOTE_GNU) &&
+		    note.desc_size <= BUILD_ID_MAX && !ret->build_id_size) {
+			memcpy(ret->build_id, note.desc, note.desc_size);
+			ret->build_id_size = note.desc_size;
+		}
+		/* The name is padded to 4 bytes, which Go counts. */
+		if (note.type == NT_GO_BUILD_ID && note.name_size == sizeof(GO_NOTE) + 1 &&
+		    memcmp(note.name, GO_NOTE, sizeof(GO_NOTE)) == 0)
+			ret->go = true;
 	}
 }
 
@@ -203,7 +188,7 @@ static struct memtool_error *read_notes(struct image *image, const Elf64_Phdr *p
 		return NULL;
 	struct memtool_error *error = image_read(image, address, notes, size, &done);
 	if (!error && done)
-		take_notes(notes, size, phdr->p_align == 8 ? 8 : 4, ret);
+		take_notes(notes, size, phdr->p_align, ret);
 	return error;
 }
 

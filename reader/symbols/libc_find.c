@@ -137,8 +137,8 @@ static struct memtool_error *not_static_glibc(struct module *program, struct mem
 	if (!file)
 		why = "a static program whose file is gone or may not be read, and in whose memory "
 		      "glibc's malloc is not recognised; run memtool as root";
-	else if (elf_file_has_section(file, ".note.go.buildid") ||
-		 elf_file_has_section(file, ".go.buildinfo"))
+	else if (elf_file_find_name(file, ".note.go.buildid") ||
+		 elf_file_find_name(file, ".go.buildinfo"))
 		why = "a Go program: it has no C heap";
 	else if (symtab)
 		why = "a static program with another malloc than glibc's: it has no main_arena";

@@ -110,7 +110,7 @@ const struct elf_file *module_file(struct module *module)
 		files->file_tried = true;
 		open_file(module);
 	}
-	return files->file.elf ? &files->file : NULL;
+	return files->file.fd >= 0 ? &files->file : NULL;
 }
 
 const struct elf_file *module_installed_debug_file(struct module *module)
@@ -122,7 +122,7 @@ const struct elf_file *module_installed_debug_file(struct module *module)
 		files->debug_tried = true;
 		debug_file_find(module, files->pid, &files->file, &files->debug);
 	}
-	return files->debug.elf ? &files->debug : NULL;
+	return files->debug.fd >= 0 ? &files->debug : NULL;
 }
 
 const struct elf_file *module_debug_file(struct module *module)
@@ -133,5 +133,5 @@ const struct elf_file *module_debug_file(struct module *module)
 		files->debug_asked = true;
 		debug_file_fetch(module, &files->debug);
 	}
-	return files->debug.elf ? &files->debug : NULL;
+	return files->debug.fd >= 0 ? &files->debug : NULL;
 }

@@ -3,7 +3,6 @@
 
 #include "support/array.h"
 
-#include <gelf.h>
 #include <string.h>
 
 #define SYMBOLS_MAX ((size_t)8 << 20)
@@ -63,22 +62,21 @@ static bool is_wanted(const Elf64_Sym *symbol, enum symbol_index_kind kind)
 
 /* Ends of sections by their index, as symbols without a size ask for them again and again. */
 struct sections {
-	Elf *elf;
+	const struct elf_file *file;
 	size_t last;
 	uint64_t end;
 };
 
 static uint64_t section_end(struct sections *sections, size_t index)
 {
-	GElf_Shdr header;
-
 	if (index != sections->last) {
+		const struct elf_section *section = elf_file_section(sections->file, index);
+		const Elf64_Shdr *header = section ? &section->header : NULL;
 		sections->last = index;
-		sections->end = gelf_getshdr(elf_getscn(sections->elf, index), &header) &&
-						(header.sh_flags & SHF_ALLOC) &&
-						!(header.sh_flags & SHF_TLS)
-					? header.sh_addr + header.sh_size
-					: 0;
+		sections->end =
+			header && (header->sh_flags & SHF_ALLOC) && !(header->sh_flags & SHF_TLS)
+				? header->sh_addr + header->sh_size
+				: 0;
 	}
 	return sections->end;
 }
@@ -138,7 +136,7 @@ static int compare_entries(const void *a, const void *b)
 static bool list_entries(const struct elf_file *file, const struct symtab *table,
 			 enum symbol_index_kind kind, struct range range, struct entry_array *ret)
 {
-	struct sections sections = { file->elf, SHN_UNDEF, 0 };
+	struct sections sections = { file, SHN_UNDEF, 0 };
 	struct entry entry;
 
 	for (size_t i = 0; i < table->count && i < SYMBOLS_MAX; i++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/symtab.h"
 
-#include <gelf.h>
 #include <string.h>
 
 /* Of a table or its strings; a hostile file can be sparse and of any size. */
@@ -9,51 +8,35 @@
 
 #define VERSION_HIDDEN 0x8000 /* in .gnu.version: not the default version */
 
-static Elf_Scn *find_section(Elf *elf, Elf64_Word type, GElf_Shdr *ret)
-{
-	Elf_Scn *section = NULL;
-
-	while ((section = elf_nextscn(elf, section))) {
-		if (gelf_getshdr(section, ret) && ret->sh_type == type)
-			return section;
-	}
-	return NULL;
-}
-
 /* The bytes of a section, or NULL. */
-static const void *section_data(Elf_Scn *section, size_t *ret_size)
+static const void *section_data(const struct elf_file *file, struct elf_section *section,
+				size_t *ret_size)
 {
-	GElf_Shdr header;
+	const void *bytes = section ? elf_section_bytes(file, section, TABLE_MAX) : NULL;
 
-	if (!section || !gelf_getshdr(section, &header) || header.sh_size > TABLE_MAX ||
-	    (header.sh_flags & SHF_COMPRESSED))
-		return NULL;
-	Elf_Data *data = elf_getdata(section, NULL);
-	if (!data || !data->d_buf)
-		return NULL;
-	*ret_size = data->d_size;
-	return data->d_buf;
+	if (bytes)
+		*ret_size = section->header.sh_size;
+	return bytes;
 }
 
 bool symtab_load(const struct elf_file *file, Elf64_Word type, struct symtab *ret)
 {
+	struct elf_section *section = elf_file_find_type(file, type);
 	struct symtab table = { 0 };
-	Elf *elf = file->elf;
-	GElf_Shdr header, versions;
 	size_t size;
 
-	Elf_Scn *section = find_section(elf, type, &header);
-	table.symbols = section_data(section, &size);
-	if (!table.symbols || header.sh_entsize != sizeof(Elf64_Sym))
+	table.symbols = section_data(file, section, &size);
+	if (!table.symbols || section->header.sh_entsize != sizeof(Elf64_Sym))
 		return false;
 	table.count = size / sizeof(Elf64_Sym);
-	table.strings = section_data(elf_getscn(elf, header.sh_link), &table.strings_size);
+	table.strings = section_data(file, elf_file_section(file, section->header.sh_link),
+				     &table.strings_size);
 	if (!table.strings)
 		return false;
 
-	Elf_Scn *version_section = find_section(elf, SHT_GNU_versym, &versions);
-	if (version_section && versions.sh_link == elf_ndxscn(section)) {
-		table.versions = section_data(version_section, &size);
+	struct elf_section *versions = elf_file_find_type(file, SHT_GNU_versym);
+	if (versions && elf_file_section(file, versions->header.sh_link) == section) {
+		table.versions = section_data(file, versions, &size);
 		if (size / sizeof(Elf64_Half) < table.count)
 			table.versions = NULL;
 	}
@@ -63,13 +46,13 @@ bool symtab_load(const struct elf_file *file, Elf64_Word type, struct symtab *re
 
 bool symtab_version_definitions(const struct elf_file *file, struct symtab_section *ret)
 {
-	GElf_Shdr header;
-	Elf_Scn *section = find_section(file->elf, SHT_GNU_verdef, &header);
+	struct elf_section *section = elf_file_find_type(file, SHT_GNU_verdef);
 
-	ret->bytes = section_data(section, &ret->size);
+	ret->bytes = section_data(file, section, &ret->size);
 	if (!ret->bytes)
 		return false;
-	ret->strings = section_data(elf_getscn(file->elf, header.sh_link), &ret->strings_size);
+	ret->strings = section_data(file, elf_file_section(file, section->header.sh_link),
+				    &ret->strings_size);
 	return ret->strings != NULL;
 }
 
@@ -229,7 +212,5 @@ bool symtab_search(const struct elf_file *file, Elf64_Word section_type,
 
 bool symtab_exists(const struct elf_file *file, Elf64_Word section_type)
 {
-	GElf_Shdr header;
-
-	return find_section(file->elf, section_type, &header) != NULL;
+	return elf_file_find_type(file, section_type) != NULL;
 }

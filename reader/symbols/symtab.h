@@ -29,7 +29,7 @@ enum symbol_rank {
 };
 
 /*
- * A table of one file, and the strings it names. Points into what libelf holds of the file: valid
+ * A table of one file, and the strings it names. Points into what was read of the file: valid
  * as long as that is open.
  */
 struct symtab {

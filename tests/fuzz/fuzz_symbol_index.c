@@ -17,7 +17,7 @@
 
 /*
  * Of a symbol's 24 bytes: an entry while the index is made, in an array that doubles, and a copy of
- * it while that is sorted; and what libelf reads of the file.
+ * it while that is sorted; and what is read of the file.
  */
 #define MEMORY_FACTOR 16
 #define MEMORY_FIXED  (256 << 10)

@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <gelf.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -109,18 +108,14 @@ struct copy {
 static void note_sections(struct copy *copy)
 {
 	_cleanup_elf_file_ struct elf_file file = ELF_FILE_NONE;
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
+	static const char *const names[] = { ".debug_info", ".debug_abbrev" };
 
 	assert_true(elf_file_open(open_self(), &file));
-	while ((section = elf_nextscn(file.elf, section))) {
-		const char *name = elf_section_name(file.elf, section);
-		if (!name || !gelf_getshdr(section, &header))
-			continue;
-		if (strcmp(name, ".debug_info") == 0)
-			copy->sections[0] = (struct range){ header.sh_offset, header.sh_size };
-		else if (strcmp(name, ".debug_abbrev") == 0)
-			copy->sections[1] = (struct range){ header.sh_offset, header.sh_size };
+	for (size_t i = 0; i < 2; i++) {
+		const struct elf_section *section = elf_file_find_name(&file, names[i]);
+		assert_non_null(section);
+		copy->sections[i] =
+			(struct range){ section->header.sh_offset, section->header.sh_size };
 	}
 	assert_true(copy->sections[0].size && copy->sections[1].size);
 }

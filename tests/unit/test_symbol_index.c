@@ -13,7 +13,6 @@
 #include "symbols/module_files.h"
 #include "symbols/symbol_index.h"
 
-#include <gelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,22 +33,16 @@ static struct range text;
 
 static int open_own_file(void **state)
 {
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
-
 	(void)state;
 	FILE *file = fopen("/proc/self/exe", "re");
 	assert_non_null(file);
 	assert_true(elf_file_open(dup(fileno(file)), &own_file));
 	fclose(file);
-	while ((section = elf_nextscn(own_file.elf, section))) {
-		const char *name = elf_section_name(own_file.elf, section);
-		if (!name || strcmp(name, ".text") != 0)
-			continue;
-		assert_non_null(gelf_getshdr(section, &header));
-		text_index = elf_ndxscn(section);
-		text = (struct range){ header.sh_addr, header.sh_addr + header.sh_size };
-	}
+	const struct elf_section *section = elf_file_find_name(&own_file, ".text");
+	assert_non_null(section);
+	text_index = (size_t)(section - own_file.sections);
+	text = (struct range){ section->header.sh_addr,
+			       section->header.sh_addr + section->header.sh_size };
 	assert_true(range_size(text) > 1024);
 	return 0;
 }
