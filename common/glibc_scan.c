@@ -462,15 +462,24 @@ static size_t find_by_code(const struct image *image, const char *function,
 	return count;
 }
 
+enum { ERRNO_LOCATION, MALLOC, FREE };
+
+const char *const glibc_scan_functions[GLIBC_SCAN_FUNCTIONS] = {
+	[ERRNO_LOCATION] = "__errno_location",
+	[MALLOC] = "malloc",
+	[FREE] = "free",
+};
+
 bool glibc_scan_tcache(const struct image *image, const struct glibc_tls_slot *slots, size_t count,
 		       size_t *ret_index)
 {
+	const char *const *functions = glibc_scan_functions;
 	size_t found = find_by_dummy(image, slots, count);
 
 	if (found == count) {
-		size_t error = find_by_code(image, "__errno_location", slots, count, count);
-		found = find_by_code(image, "malloc", slots, count, error);
-		if (found != find_by_code(image, "free", slots, count, error))
+		size_t error = find_by_code(image, functions[ERRNO_LOCATION], slots, count, count);
+		found = find_by_code(image, functions[MALLOC], slots, count, error);
+		if (found != find_by_code(image, functions[FREE], slots, count, error))
 			return false;
 	}
 	if (found == count)

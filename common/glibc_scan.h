@@ -64,6 +64,10 @@ struct glibc_tls_slot {
  */
 size_t glibc_scan_tls(const struct image *image, struct glibc_tls_slot *ret);
 
+/* Of code only that of these functions is looked at: an image may be without all the rest. */
+#define GLIBC_SCAN_FUNCTIONS 3
+extern const char *const glibc_scan_functions[GLIBC_SCAN_FUNCTIONS];
+
 /*
  * Which of slots is that of `tcache`: from 2.43 on the one whose initial value points to zeroes in
  * read-only data (__tcache_dummy); before, the one that malloc() and free() both use first, but for

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbols/libc_image.h"
 
+#include "common/glibc_scan.h"
 #include "support/range.h"
 #include "symbols/elf_file.h"
 #include "symbols/module_files.h"
@@ -42,28 +43,57 @@ static struct memtool_error *read_memory(const struct origin *origin, uint64_t p
 	return memory_read_some(origin->memory, place, buffer, size, ret);
 }
 
-/* The bytes of a segment that lie at place. */
-static struct memtool_error *add_segment(const struct origin *origin, const Elf64_Phdr *header,
-					 uint64_t place, struct libc_image *ret)
+/* The bytes of a segment from offset on, which lie at place. */
+static struct memtool_error *add_part(const struct origin *origin, const Elf64_Phdr *header,
+				      uint64_t offset, uint64_t size, uint64_t place,
+				      struct libc_image *ret)
 {
 	size_t index = ret->image.segment_count, count;
 
-	if (header->p_filesz == 0 || header->p_filesz > SEGMENT_MAX || index == IMAGE_SEGMENTS)
+	if (size == 0 || size > SEGMENT_MAX || index == IMAGE_SEGMENTS)
 		return NULL;
-	ret->bytes[index] = malloc(header->p_filesz);
+	ret->bytes[index] = malloc(size);
 	if (!ret->bytes[index])
 		return memtool_error_no_memory;
-	struct memtool_error *error =
-		origin->read(origin, place, ret->bytes[index], header->p_filesz, &count);
+	struct memtool_error *error = origin->read(origin, place, ret->bytes[index], size, &count);
 	if (error)
 		return error;
-	image_add_segment(&ret->image, &(struct image_segment){
-					       .address = ret->image.bias + header->p_vaddr,
-					       .size = count,
-					       .file_size = count,
-					       .bytes = ret->bytes[index],
-					       .flags = header->p_flags,
-				       });
+	image_add_segment(&ret->image,
+			  &(struct image_segment){
+				  .address = ret->image.bias + header->p_vaddr + offset,
+				  .size = count,
+				  .file_size = count,
+				  .bytes = ret->bytes[index],
+				  .flags = header->p_flags,
+			  });
+	return NULL;
+}
+
+/*
+ * Most of a libc is code, of which only some functions are looked at. The segment that has the
+ * headers may have all else that is not written to, too.
+ */
+static bool is_code(const Elf64_Phdr *header)
+{
+	return header->p_flags & PF_X && header->p_offset != 0;
+}
+
+static struct memtool_error *add_function(const struct origin *origin, const Elf64_Phdr *headers,
+					  size_t count, const char *name, struct libc_image *ret)
+{
+	struct image_symbol symbol;
+
+	if (!image_find_function(&ret->image, name, &symbol))
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		const Elf64_Phdr *header = &headers[i];
+		uint64_t offset = symbol.address - header->p_vaddr;
+
+		if (header->p_type == PT_LOAD && is_code(header) && offset < header->p_filesz &&
+		    symbol.size <= header->p_filesz - offset)
+			return add_part(origin, header, offset, symbol.size,
+					header->p_offset + offset, ret);
+	}
 	return NULL;
 }
 
@@ -88,11 +118,15 @@ static struct memtool_error *make(const struct origin *origin, uint64_t base, bo
 	for (size_t i = 0; i < header.e_phnum && !error; i++) {
 		uint64_t place =
 			in_file ? headers[i].p_offset : ret->image.bias + headers[i].p_vaddr;
-		if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_R)
-			error = add_segment(origin, &headers[i], place, ret);
+		if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_R &&
+		    !(in_file && is_code(&headers[i])))
+			error = add_part(origin, &headers[i], 0, headers[i].p_filesz, place, ret);
 	}
-	if (!error)
-		*ret_found = image_read_headers(&ret->image, headers, header.e_phnum);
+	if (error)
+		return error;
+	*ret_found = image_read_headers(&ret->image, headers, header.e_phnum);
+	for (size_t i = 0; i < GLIBC_SCAN_FUNCTIONS && in_file && *ret_found && !error; i++)
+		error = add_function(origin, headers, header.e_phnum, glibc_scan_functions[i], ret);
 	return error;
 }
 

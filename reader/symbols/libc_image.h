@@ -21,7 +21,10 @@ struct libc_image {
 	uint8_t *bytes[IMAGE_SEGMENTS]; /* what the segments are copied to */
 };
 
-/* *ret_found: whether there is a file to be read, and it is of use; without, nothing is made. */
+/*
+ * Without code that nothing looks at (glibc_scan_functions). *ret_found: whether there is a file to
+ * be read, and it is of use; without, nothing is made.
+ */
 struct memtool_error *libc_image_of_file(struct module *module, bool *ret_found,
 					 struct libc_image *ret);
 

@@ -4,6 +4,8 @@
  * on damaged ones.
  */
 #include "common/glibc_scan.h"
+#include "symbols/libc.h"
+#include "symbols/libc_image.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -755,12 +757,61 @@ static void test_endless_tables(void **state)
 	assert_false(image_find_function(&image, "malloc", &symbol));
 }
 
+static void no_error(struct memtool_error *error)
+{
+	if (error)
+		fail_msg("%s", error->message);
+}
+
+/* What the reader takes of the file: all but most of the code, and it shows the same. */
+static void test_without_code(void **state)
+{
+	(void)state;
+	struct glibc_tls_slot slots[GLIBC_TLS_SLOTS], expected[GLIBC_TLS_SLOTS];
+	struct own_libc own = find_libc();
+	struct image_symbol symbol;
+	struct libc_image image;
+	struct process *process;
+	struct modules *modules;
+	size_t size, index, truth;
+	struct image whole;
+	struct libc libc;
+	struct maps maps;
+	bool found;
+	uint8_t *file = read_file(own.path, &size);
+
+	assert_true(image_of_file(file, size, &whole));
+	no_error(process_open(getpid(), &process));
+	no_error(maps_read(getpid(), &maps));
+	no_error(modules_load(process, &maps, &modules));
+	no_error(libc_find(modules, &process->memory, &libc));
+	no_error(libc_image_of_file(libc.module, &found, &image));
+	assert_true(found);
+
+	assert_true(image_find_function(&image.image, "qsort", &symbol));
+	assert_non_null(image_bytes(&whole, symbol.address, symbol.size));
+	assert_null(image_bytes(&image.image, symbol.address, symbol.size));
+	size_t count = glibc_scan_tls(&whole, expected);
+	assert_int_equal(glibc_scan_tls(&image.image, slots), count);
+	assert_memory_equal(slots, expected, count * sizeof(slots[0]));
+	assert_true(glibc_scan_tcache(&whole, slots, count, &truth));
+	assert_true(glibc_scan_tcache(&image.image, slots, count, &index));
+	assert_int_equal(index, truth);
+
+	libc_image_deinit(&image);
+	modules_destroy(modules);
+	maps_deinit(&maps);
+	process_close(process);
+	free(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_symbols),
 		cmocka_unit_test(test_own_file),
 		cmocka_unit_test(test_own_tcache),
+		cmocka_unit_test(test_without_code),
 		cmocka_unit_test(test_known_build),
 		cmocka_unit_test(test_arena_offsets),
 		cmocka_unit_test(test_arena_relr),
