@@ -347,11 +347,9 @@ struct memtool_error *copy_mmapped(struct heap_copy *copy)
 
 	if (!sort_fs_bases(&finder))
 		return memtool_error_no_memory;
-	struct memtool_error *error = window_init(&finder.window, copy->memory);
-	if (error)
-		return error;
+	window_init(&finder.window, copy->memory);
 	finder.window.budget = SEARCH_LIMIT;
-	error = search_all(&finder);
+	struct memtool_error *error = search_all(&finder);
 	if (!error && !found_all(&finder))
 		error = search_again(&finder);
 	if (copy->mmapped.count)

@@ -274,10 +274,8 @@ static struct memtool_error *close_open(struct search *search)
 struct memtool_error *copy_main_regions(struct heap_copy *copy)
 {
 	_cleanup_(window_deinit) struct window window = { 0 };
-	struct memtool_error *error = window_init(&window, copy->memory);
-	if (error)
-		return error;
 
+	window_init(&window, copy->memory);
 	/* Each byte is looked at once where all is well: of the parts, and as many others. */
 	uint64_t limit = copy->arenas.data[0].system_mem, bytes = 0;
 	limit += SEARCH_LIMIT < UINT64_MAX - limit ? SEARCH_LIMIT : UINT64_MAX - limit;
@@ -289,7 +287,7 @@ struct memtool_error *copy_main_regions(struct heap_copy *copy)
 		.window = &window,
 		.missing = copy->arenas.data[0].system_mem,
 	};
-	error = search_from_base(&search);
+	struct memtool_error *error = search_from_base(&search);
 	for (size_t i = 0; i < copy->anonymous_count && search.missing && !error; i++) {
 		_cleanup_(range_array_deinit) struct range_array parts = { 0 };
 

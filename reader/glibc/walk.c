@@ -300,11 +300,8 @@ struct memtool_error *copy_chunks(struct heap_copy *copy)
 {
 	_cleanup_(walk_deinit) struct walk walk = { .copy = copy };
 
-	struct memtool_error *error = window_init(&walk.window, copy->memory);
-	if (!error)
-		error = window_init(&walk.search, copy->memory);
-	if (error)
-		return error;
+	window_init(&walk.window, copy->memory);
+	window_init(&walk.search, copy->memory);
 	walk.window.ahead = !copy->live;
 	walk.search.piece = SEARCH_PIECE;
 	walk.search.budget = SEARCH_BUDGET;
@@ -313,7 +310,7 @@ struct memtool_error *copy_chunks(struct heap_copy *copy)
 			copy->anonymous[0].start,
 			copy->anonymous[copy->anonymous_count - 1].end,
 		};
-	error = walk_all(&walk);
+	struct memtool_error *error = walk_all(&walk);
 	if (error)
 		return error;
 	segment_array_deinit(&copy->segments);

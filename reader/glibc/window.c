@@ -3,19 +3,14 @@
 
 #include <stdlib.h>
 
-struct memtool_error *window_init(struct window *window, struct memory *memory)
+void window_init(struct window *window, struct memory *memory)
 {
-	uint8_t *buffer = malloc(WINDOW_SIZE);
-	if (!buffer)
-		return memtool_error_no_memory;
 	*window = (struct window){
 		.memory = memory,
 		.limit = UINT64_MAX,
 		.budget = UINT64_MAX,
 		.piece = WINDOW_SIZE,
-		.buffer = buffer,
 	};
-	return NULL;
 }
 
 void window_deinit(struct window *window)
@@ -83,6 +78,10 @@ static struct memtool_error *slide(struct window *window, uint64_t address, size
 	if (size > window->limit - start)
 		size = window->limit - start;
 
+	if (!window->buffer)
+		window->buffer = malloc(WINDOW_SIZE);
+	if (!window->buffer)
+		return memtool_error_no_memory;
 	error = memory_read_some(window->memory, start, window->buffer, size, &count);
 	if (error)
 		return error;

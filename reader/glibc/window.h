@@ -42,13 +42,13 @@ struct window {
 	bool ahead;
 	struct range range; /* what is at bytes; range.start is a multiple of 16 */
 	const uint8_t *bytes; /* buffer, or a piece that was read ahead */
-	uint8_t *buffer;
+	uint8_t *buffer; /* NULL until it is needed: many a search has nothing to do */
 	/* In looked, which starts with a page, just the pages from present on are there. */
 	struct range looked;
 	uint64_t present;
 };
 
-struct memtool_error *window_init(struct window *window, struct memory *memory);
+void window_init(struct window *window, struct memory *memory);
 
 void window_deinit(struct window *window);
 
