@@ -93,6 +93,12 @@ static struct memtool_error *check_arena(struct memory *memory,
 	return NULL;
 }
 
+/* Up to the end of what was used of the table: the rest of the mapping has no pages yet. */
+static uint64_t used_size(const struct inventory_header *header)
+{
+	return header->header_size + (uint64_t)(uint16_t)header->thread_high * header->thread_size;
+}
+
 struct memtool_error *inventory_read(struct memory *memory, uint64_t address, pid_t namespace_pid,
 				     uint64_t start_time, struct inventory *ret)
 {
@@ -107,17 +113,21 @@ struct memtool_error *inventory_read(struct memory *memory, uint64_t address, pi
 	if (header.map_size < sizeof(header) || header.map_size > MAP_SIZE_MAX)
 		return refuse("its size makes no sense");
 
-	/* Only what was used of the table: the rest of the mapping has no pages yet. */
-	uint64_t used =
-		header.header_size + (uint64_t)(uint16_t)header.thread_high * header.thread_size;
+	uint64_t used = used_size(&header);
 	if (used > header.map_size || used < sizeof(header))
 		return refuse("its sizes contradict each other");
-	bytes = calloc(1, header.map_size);
+	const size_t map_size = header.map_size;
+	bytes = malloc(map_size);
 	if (!bytes)
 		return memtool_error_no_memory;
 	error = memory_read(memory, address, bytes, used, "inventory page");
-	if (!error)
-		error = inventory_decode(bytes, header.map_size, address, &inventory);
+	if (error)
+		return error;
+	/* An entry that was added meanwhile was not read, and is as if it were free. */
+	memcpy(&header, bytes, sizeof(header));
+	if (used_size(&header) > used && used_size(&header) <= map_size)
+		memset(bytes + used, 0, used_size(&header) - used);
+	error = inventory_decode(bytes, map_size, address, &inventory);
 	if (error)
 		return error;
 	/* vfork(2), or clone(2) without fork(3): the agent has had no say in it. */
