@@ -358,6 +358,23 @@ class HostileName(unittest.TestCase):
         for thread in as_json("threads", pid)["threads"]:
             self.assertTrue(thread["name"])
 
+    def test_encoding(self):
+        """Text is in the locale's encoding; what that has no character for, is told as bytes."""
+        source = os.path.join(BUILD, "tests/fixtures/pattern")
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, "na\u00efve")
+            shutil.copy(source, path)
+            fixture = Fixture("pattern", "tcache", "1", path=path)
+            try:
+                for locale, shown in [("C.UTF-8", "na\u00efve"), ("C", "na\\xc3\\xafve")]:
+                    for command in ["info", "threads"]:
+                        result = subprocess.run(
+                            [MEMTOOL, command, str(fixture.pid)], stdout=subprocess.PIPE,
+                            env={**os.environ, "LC_ALL": locale}, timeout=PATIENCE_S)
+                        self.assertIn(shown, result.stdout.decode(), f"{command} in {locale}")
+            finally:
+                self.assertTrue(fixture.close())
+
 
 if __name__ == "__main__":
     unittest.main()

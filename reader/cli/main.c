@@ -8,7 +8,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,8 +121,6 @@ int main(int argc, char **argv)
 	struct choice choice = { 0 };
 
 	hold_standard_descriptors();
-	/* Not LC_ALL: numbers are written the same way everywhere. */
-	setlocale(LC_CTYPE, "");
 	atexit(check_standard_output);
 	argp_err_exit_status = STATUS_USAGE;
 	if (argc > 0)

@@ -3,6 +3,7 @@
 
 #include "cli/table_format.h"
 #include "cli/units.h"
+#include "cli/utf8.h"
 #include "support/array.h"
 
 #include <inttypes.h>
@@ -136,6 +137,8 @@ struct memtool_error *table_print(struct table *table, struct output *output)
 	struct memtool_error *error = table_formatter_load(&formatter);
 	if (error)
 		return error;
+	/* How wide a character is. */
+	utf8_use_locale();
 	int errnum = formatter->format(table->columns.data, table->columns.count, table->cells.data,
 				       table->rows, &text);
 	if (errnum)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/utf8.h"
 
+#include <locale.h>
 #include <string.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -44,12 +45,40 @@ bool utf8_is_control(uint32_t code)
 	       (code >= 0x2066 && code <= 0x2069);
 }
 
+void utf8_use_locale(void)
+{
+	static bool used;
+
+	if (used)
+		return;
+	used = true;
+	/* Not LC_ALL: numbers are written the same way everywhere. */
+	setlocale(LC_CTYPE, "");
+}
+
+/* How much of text is the printable part of ASCII, which is the same in each locale. */
+static size_t count_ascii(const char *text)
+{
+	size_t count = 0;
+
+	while (text[count] >= ' ' && text[count] < 0x7f)
+		count++;
+	return count;
+}
+
 void utf8_write_printable(struct output *output, const char *text)
 {
 	mbstate_t state = { 0 };
 	size_t left = strlen(text);
 
 	while (left > 0) {
+		size_t ascii = count_ascii(text);
+		output_write(output, text, ascii);
+		text += ascii;
+		left -= ascii;
+		if (left == 0)
+			break;
+		utf8_use_locale();
 		wchar_t character;
 		size_t length = mbrtowc(&character, text, left, &state);
 		bool valid = length != 0 && length <= left;

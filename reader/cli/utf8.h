@@ -27,6 +27,12 @@ bool utf8_is_control(uint32_t code);
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"
 
 /*
+ * Takes the character encoding from the environment, once. Not done at the start: it reads some
+ * files, and ASCII needs none of them.
+ */
+void utf8_use_locale(void);
+
+/*
  * For a person at a terminal: what is not printable in our locale is shown as \xNN, byte by byte,
  * so that a name can neither move the cursor nor forge a line.
  */

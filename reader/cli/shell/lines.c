@@ -5,6 +5,7 @@
 #include "cli/shell/complete.h"
 #include "cli/shell/edit.h"
 #include "cli/shell/shell.h"
+#include "cli/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct memtool_error *shell_edit_lines(struct shell *shell)
 	struct memtool_error *error = line_editor_load(&editor);
 	if (error)
 		return error;
+	utf8_use_locale();
 	const struct edit_host host = {
 		.shell = shell,
 		.completer = completer_create(),
