@@ -16,18 +16,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* With hidepid, /proc shows others' processes to nobody: then they only seem not to be there. */
+static struct memtool_error *explain_absence(pid_t tid, struct memtool_error *error)
+{
+	if (!error || error->code != MEMTOOL_ERROR_NO_PROCESS || kill(tid, 0) == 0 ||
+	    errno != EPERM)
+		return error;
+	memtool_error_destroy(error);
+	return diagnose_refusal(tid, REFUSED_READ);
+}
+
 /* The thread group of a thread: the number that users call its pid. */
 static struct memtool_error *find_group(pid_t tid, pid_t *ret)
 {
 	_cleanup_free_ char *status = NULL;
 	size_t length;
-	struct memtool_error *error = procfs_read(tid, "status", &status, &length);
-	/* With hidepid, /proc shows others' processes to nobody. */
-	if (error && error->code == MEMTOOL_ERROR_NO_PROCESS && kill(tid, 0) < 0 &&
-	    errno == EPERM) {
-		memtool_error_destroy(error);
-		return diagnose_refusal(tid, REFUSED_READ);
-	}
+	struct memtool_error *error =
+		explain_absence(tid, procfs_read(tid, "status", &status, &length));
 	if (error)
 		return error;
 
@@ -55,25 +60,40 @@ static struct memtool_error *open_pidfd(struct process *process)
 	}
 }
 
+/* A pidfd is to be had of the leader of a thread group alone: most often pid is that already. */
+static struct memtool_error *open_group(struct process *process, pid_t pid)
+{
+	process->pid = pid;
+	process->pidfd = syscall(SYS_pidfd_open, pid, 0);
+	if (process->pidfd >= 0)
+		return NULL;
+	struct memtool_error *error = find_group(pid, &process->pid);
+	return error ? error : open_pidfd(process);
+}
+
 /* Fills in what tells the process from any other, with tid one of its threads that lives. */
 static struct memtool_error *identify(struct process *process, pid_t *ret_tid)
 {
-	pid_t tid = procfs_live_thread(process->pid);
+	pid_t tid = process->pid;
 	struct procfs_stat stat;
-	struct memtool_error *error = procfs_stat(tid ? tid : process->pid, &stat);
+	struct memtool_error *error =
+		explain_absence(process->pid, procfs_stat(process->pid, &stat));
 	if (error)
 		return error;
-	if (!tid)
-		return diagnose_zombie(process->pid);
+	process->start_time = stat.start_time;
+	/* A leader that has exited shows none of the rest. */
+	if (procfs_state_is_dead(stat.state)) {
+		tid = procfs_live_thread(process->pid);
+		if (!tid)
+			return diagnose_zombie(process->pid);
+		error = procfs_stat(tid, &stat);
+	}
+	if (error)
+		return error;
 	if (stat.flags & PROCFS_FLAG_KTHREAD)
 		return diagnose_kernel_thread(process->pid);
 	process->start_stack = stat.start_stack;
 	process->forked = stat.flags & PROCFS_FLAG_FORKNOEXEC;
-
-	error = procfs_stat(process->pid, &stat);
-	if (error)
-		return error;
-	process->start_time = stat.start_time;
 	process->reader = tid;
 	*ret_tid = tid;
 	return NULL;
@@ -135,9 +155,7 @@ struct memtool_error *process_open(pid_t pid, struct process **ret)
 	process->pidfd = process->mem_fd = process->pagemap_fd = -1;
 
 	pid_t tid;
-	struct memtool_error *error = find_group(pid, &process->pid);
-	if (!error)
-		error = open_pidfd(process);
+	struct memtool_error *error = open_group(process, pid);
 	if (!error)
 		error = identify(process, &tid);
 	if (!error)
