@@ -96,14 +96,35 @@ struct elf_section *elf_file_section(const struct elf_file *file, size_t index)
 	return index < file->section_count ? &file->sections[index] : NULL;
 }
 
+/* Whether the file has the bytes as they are. */
+static bool has_bytes(const Elf64_Shdr *header)
+{
+	return header->sh_type != SHT_NOBITS && !(header->sh_flags & SHF_COMPRESSED) &&
+	       header->sh_size > 0;
+}
+
+bool elf_section_read(const struct elf_file *file, const struct elf_section *section,
+		      uint64_t offset, void *buffer, size_t size)
+{
+	const Elf64_Shdr *header = &section->header;
+	uint64_t at;
+
+	if (!has_bytes(header) || offset > header->sh_size || size > header->sh_size - offset ||
+	    __builtin_add_overflow(header->sh_offset, offset, &at))
+		return false;
+	if (!section->bytes)
+		return read_at(file->fd, at, buffer, size);
+	memcpy(buffer, (const uint8_t *)section->bytes + offset, size);
+	return true;
+}
+
 const void *elf_section_bytes(const struct elf_file *file, struct elf_section *section,
 			      uint64_t max)
 {
 	const Elf64_Shdr *header = &section->header;
 	_cleanup_free_ void *bytes = NULL;
 
-	if (header->sh_type == SHT_NOBITS || (header->sh_flags & SHF_COMPRESSED) ||
-	    header->sh_size == 0 || header->sh_size > max)
+	if (!has_bytes(header) || header->sh_size > max)
 		return NULL;
 	if (!section->bytes) {
 		bytes = malloc(header->sh_size);

@@ -67,6 +67,13 @@ struct elf_section *elf_file_find_type(const struct elf_file *file, Elf64_Word t
 const void *elf_section_bytes(const struct elf_file *file, struct elf_section *section,
 			      uint64_t max);
 
+/*
+ * Copies size bytes from offset on, for what is looked at but once; false unless all of them can be
+ * read.
+ */
+bool elf_section_read(const struct elf_file *file, const struct elf_section *section,
+		      uint64_t offset, void *buffer, size_t size);
+
 /* What its .gnu_debuglink names, or NULL. */
 const char *elf_file_debug_link(const struct elf_file *file, uint32_t *ret_crc);
 

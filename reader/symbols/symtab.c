@@ -19,16 +19,18 @@ static const void *section_data(const struct elf_file *file, struct elf_section 
 	return bytes;
 }
 
-bool symtab_load(const struct elf_file *file, Elf64_Word type, struct symtab *ret)
+/* All but the symbols, which are in *ret_section. */
+static bool open_table(const struct elf_file *file, Elf64_Word type, struct symtab *ret,
+		       struct elf_section **ret_section)
 {
 	struct elf_section *section = elf_file_find_type(file, type);
 	struct symtab table = { 0 };
 	size_t size;
 
-	table.symbols = section_data(file, section, &size);
-	if (!table.symbols || section->header.sh_entsize != sizeof(Elf64_Sym))
+	if (!section || section->header.sh_size > TABLE_MAX ||
+	    section->header.sh_entsize != sizeof(Elf64_Sym))
 		return false;
-	table.count = size / sizeof(Elf64_Sym);
+	table.count = section->header.sh_size / sizeof(Elf64_Sym);
 	table.strings = section_data(file, elf_file_section(file, section->header.sh_link),
 				     &table.strings_size);
 	if (!table.strings)
@@ -37,9 +39,24 @@ bool symtab_load(const struct elf_file *file, Elf64_Word type, struct symtab *re
 	struct elf_section *versions = elf_file_find_type(file, SHT_GNU_versym);
 	if (versions && elf_file_section(file, versions->header.sh_link) == section) {
 		table.versions = section_data(file, versions, &size);
-		if (size / sizeof(Elf64_Half) < table.count)
+		if (table.versions && size / sizeof(Elf64_Half) < table.count)
 			table.versions = NULL;
 	}
+	*ret = table;
+	*ret_section = section;
+	return true;
+}
+
+bool symtab_load(const struct elf_file *file, Elf64_Word type, struct symtab *ret)
+{
+	struct elf_section *section;
+	struct symtab table;
+
+	if (!open_table(file, type, &table, &section))
+		return false;
+	table.symbols = elf_section_bytes(file, section, TABLE_MAX);
+	if (!table.symbols)
+		return false;
 	*ret = table;
 	return true;
 }
@@ -97,11 +114,14 @@ static bool is_named(const struct symtab *table, const Elf64_Sym *symbol, const 
 	return tail && *tail == '\0';
 }
 
-/* source_file is the STT_FILE symbol that the local symbols here belong to, or NULL. */
+/*
+ * symbol is the one of that index. source_file is the STT_FILE symbol that the local symbols here
+ * belong to; without a name if there is none.
+ */
 static enum symbol_rank rank_symbol(const struct symtab *table, size_t index,
-				    const Elf64_Sym *source_file, const struct symbol_query *query)
+				    const Elf64_Sym *symbol, const Elf64_Sym *source_file,
+				    const struct symbol_query *query)
 {
-	const Elf64_Sym *symbol = &table->symbols[index];
 	size_t rest;
 
 	if (symbol->st_shndx == SHN_UNDEF || !(query->types & 1u << ELF64_ST_TYPE(symbol->st_info)))
@@ -116,7 +136,8 @@ static enum symbol_rank rank_symbol(const struct symtab *table, size_t index,
 		return SYMBOL_OLD_VERSION;
 	if (ELF64_ST_BIND(symbol->st_info) != STB_LOCAL)
 		return SYMBOL_GLOBAL;
-	if (query->source_file && source_file && is_named(table, source_file, query->source_file))
+	if (query->source_file && source_file->st_name &&
+	    is_named(table, source_file, query->source_file))
 		return SYMBOL_LOCAL_OF_FILE;
 	return SYMBOL_LOCAL;
 }
@@ -178,34 +199,57 @@ static uint64_t sieve_symbol(const struct sieve *sieve, const struct symtab *tab
 	return left;
 }
 
+struct table_search {
+	const struct symtab *table; /* without the symbols */
+	struct sieve sieve;
+	struct symbol_query *queries;
+	size_t count;
+	Elf64_Sym source_file; /* the last STT_FILE, to which local symbols belong */
+};
+
+/* symbol is that of the table with that index. */
+static void take_symbol(struct table_search *search, size_t index, const Elf64_Sym *symbol)
+{
+	if (ELF64_ST_TYPE(symbol->st_info) == STT_FILE) {
+		search->source_file = *symbol;
+		return;
+	}
+	uint64_t fitting = sieve_symbol(&search->sieve, search->table, symbol);
+	for (size_t i = 0; fitting && i < search->count; i++) {
+		struct symbol_query *query = &search->queries[i];
+		if (!(fitting >> i % SIEVE_BITS & 1))
+			continue;
+		enum symbol_rank rank =
+			rank_symbol(search->table, index, symbol, &search->source_file, query);
+		if (rank > query->rank) {
+			query->rank = rank;
+			query->symbol = *symbol;
+		}
+	}
+}
+
+/* The symbols are read in pieces, into the same pages: new ones take longer than the search. */
+#define PIECE 1024
+
 bool symtab_search(const struct elf_file *file, Elf64_Word section_type,
 		   struct symbol_query *queries, size_t count)
 {
-	const Elf64_Sym *source_file = NULL;
-	struct sieve sieve = { 0 };
+	struct elf_section *section;
 	struct symtab table;
+	struct table_search search = { .table = &table, .queries = queries, .count = count };
+	Elf64_Sym piece[PIECE];
 
-	if (!symtab_load(file, section_type, &table))
+	if (!open_table(file, section_type, &table, &section) || table.count == 0)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		sieve_add(&sieve, &queries[i], UINT64_C(1) << i % SIEVE_BITS);
-	for (size_t i = 0; i < table.count; i++) {
-		const Elf64_Sym *symbol = &table.symbols[i];
-		if (ELF64_ST_TYPE(symbol->st_info) == STT_FILE) {
-			source_file = symbol;
-			continue;
-		}
-		uint64_t fitting = sieve_symbol(&sieve, &table, symbol);
-		for (size_t j = 0; fitting && j < count; j++) {
-			struct symbol_query *query = &queries[j];
-			if (!(fitting >> j % SIEVE_BITS & 1))
-				continue;
-			enum symbol_rank rank = rank_symbol(&table, i, source_file, query);
-			if (rank > query->rank) {
-				query->rank = rank;
-				query->symbol = *symbol;
-			}
-		}
+		sieve_add(&search.sieve, &queries[i], UINT64_C(1) << i % SIEVE_BITS);
+	for (size_t at = 0; at < table.count; at += PIECE) {
+		size_t here = table.count - at < PIECE ? table.count - at : PIECE;
+		if (!elf_section_read(file, section, at * sizeof(*piece), piece,
+				      here * sizeof(*piece)))
+			return false;
+		for (size_t i = 0; i < here; i++)
+			take_symbol(&search, at + i, &piece[i]);
 	}
 	return true;
 }
