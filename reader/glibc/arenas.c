@@ -8,8 +8,9 @@
 
 #include <inttypes.h>
 
-/* As many as heap_has_locked_arena() looks at: 8 for each of 512 processors. */
-#define LOCKED_ARENAS_MAX 4096
+/* As many as a look at the ring alone follows: 8 for each of 512 processors. */
+#define RING_MAX 4096
+
 static struct memtool_error *add_other_books(struct heap_copy *copy)
 {
 	struct heap_params *params = &copy->heap->params;
@@ -194,24 +195,79 @@ struct memtool_error *copy_arenas(struct heap_copy *copy)
 	return NULL;
 }
 
+/*
+ * A look at one arena: *ret is its word of that length at offset, *address goes on to the next. A
+ * fault is no error: *ret_ok is false then.
+ */
+static struct memtool_error *look_at_arena(const struct heap_source *source, uint64_t *address,
+					   uint16_t offset, void *ret, size_t length, bool *ret_ok)
+{
+	uint64_t next = *address + source->layout->malloc_state.next;
+
+	struct memtool_error *error =
+		memory_read(source->memory, *address + offset, ret, length, "arena");
+	if (!error)
+		error = memory_read(source->memory, next, address, sizeof(*address), "arena");
+	*ret_ok = !error;
+	memtool_error_catch(&error, MEMTOOL_ERROR_FAULT);
+	return error;
+}
+
 struct memtool_error *heap_has_locked_arena(const struct heap_source *source, bool *ret)
 {
-	const struct glibc_layout *layout = source->layout;
 	uint64_t main_arena = source->roots->main_arena.value, address = main_arena;
-	struct memtool_error *error = NULL;
 	uint32_t mutex = 0;
+	bool ok = true;
 
-	for (size_t i = 0; i < LOCKED_ARENAS_MAX && !mutex; i++) {
-		error = memory_read(source->memory, address + layout->malloc_state.mutex, &mutex,
-				    sizeof(mutex), "arena");
-		if (!error)
-			error = memory_read(source->memory, address + layout->malloc_state.next,
-					    &address, sizeof(address), "arena");
-		if (error || address == main_arena)
-			break;
+	for (size_t i = 0; i < RING_MAX && ok && !mutex && (i == 0 || address != main_arena); i++) {
+		struct memtool_error *error =
+			look_at_arena(source, &address, source->layout->malloc_state.mutex, &mutex,
+				      sizeof(mutex), &ok);
+		if (error)
+			return error;
 	}
-	if (!memtool_error_catch(&error, MEMTOOL_ERROR_FAULT) && error)
-		return error;
 	*ret = mutex != 0;
+	return NULL;
+}
+
+/* *ret_ok only if the ring comes back to main_arena. */
+static struct memtool_error *add_system_mem(const struct heap_source *source, uint64_t *sum,
+					    bool *ret_ok)
+{
+	uint64_t main_arena = source->roots->main_arena.value, address = main_arena;
+	uint64_t bytes;
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < RING_MAX && (i == 0 || address != main_arena); i++) {
+		struct memtool_error *error =
+			look_at_arena(source, &address, source->layout->malloc_state.system_mem,
+				      &bytes, sizeof(bytes), &ok);
+		if (error || !ok || bytes > CHUNK_ADDRESS_END) {
+			*ret_ok = false;
+			return error;
+		}
+		*sum += bytes;
+	}
+	*ret_ok = address == main_arena;
+	return NULL;
+}
+
+struct memtool_error *heap_expected_bytes(const struct heap_source *source, uint64_t *ret)
+{
+	uint64_t mp = source->roots->mp.value, bytes = 0;
+	uint32_t mmapped = 0;
+	bool ok;
+
+	struct memtool_error *error = add_system_mem(source, &bytes, &ok);
+	if (!error && ok) {
+		error = memory_read(source->memory, mp + source->layout->malloc_par.n_mmaps,
+				    &mmapped, sizeof(mmapped), "mp_");
+		ok = !error;
+		memtool_error_catch(&error, MEMTOOL_ERROR_FAULT);
+	}
+	if (error)
+		return error;
+	*ret = ok ? bytes + mmapped * MMAPPED_READ_COST : UINT64_MAX;
 	return NULL;
 }

@@ -53,6 +53,12 @@ struct mmapped_chunk {
 	uint64_t size;
 };
 
+/*
+ * What one read out of turn costs, as the search for mmapped chunks makes: as much as copying that
+ * many bytes.
+ */
+#define MMAPPED_READ_COST (UINT64_C(16) << 10)
+
 DEFINE_ARRAY(chunk_array, struct chunk)
 DEFINE_ARRAY(single_links, struct single_link)
 DEFINE_ARRAY(double_links, struct double_link)

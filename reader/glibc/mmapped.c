@@ -20,9 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one read out of turn costs: as much as copying that many bytes. */
-#define READ_COST (UINT64_C(16) << 10)
-
 struct finder {
 	struct heap_copy *copy;
 	struct window window; /* slides over the pages; its budget is the whole search's */
@@ -65,7 +62,7 @@ static struct memtool_error *peek_header(struct finder *finder, uint64_t address
 	}
 	if (!window->budget)
 		return NULL;
-	window->budget -= READ_COST < window->budget ? READ_COST : window->budget;
+	window->budget -= MMAPPED_READ_COST < window->budget ? MMAPPED_READ_COST : window->budget;
 	struct memtool_error *error = memory_find_present(
 		window->memory, (struct range){ address, address + GLIBC_CHUNK_HDR_SZ }, &there);
 	if (error || there.start != address)

@@ -81,6 +81,13 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
  */
 struct memtool_error *heap_has_locked_arena(const struct heap_source *source, bool *ret);
 
+/*
+ * How many bytes heap_copy() would read, about: what all arenas have from the kernel, and a little
+ * for each mmapped chunk. A look at the ring and at mp_, also of a target that runs. UINT64_MAX if
+ * they do not tell.
+ */
+struct memtool_error *heap_expected_bytes(const struct heap_source *source, uint64_t *ret);
+
 /* A thread is missing from the roots: what it has cached shows as in-use, as the audit says. */
 void heap_copy_missed_thread(struct heap_copy *copy, pid_t tid);
 

@@ -278,6 +278,7 @@ struct memtool_error *heap_image_walk(struct heap_image *image, struct heap_imag
 	const struct glibc_layout *others[ROWS_MAX];
 	struct range anonymous[HEAP_IMAGE_REGIONS];
 	struct heap_copy *copy = NULL;
+	uint64_t expected_bytes;
 	bool locked;
 	size_t rows;
 
@@ -294,6 +295,8 @@ struct memtool_error *heap_image_walk(struct heap_image *image, struct heap_imag
 		.live = image->live,
 	};
 	struct memtool_error *error = heap_has_locked_arena(&source, &locked);
+	if (!error)
+		error = heap_expected_bytes(&source, &expected_bytes);
 	if (!error)
 		error = heap_copy(&source, &copy);
 	return error ? error : heap_finish(copy, ret);

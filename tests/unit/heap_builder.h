@@ -112,6 +112,7 @@ struct heap_builder {
 	struct heap *heap; /* what builder_read() made */
 	uint64_t reads; /* how often the reader read, and how much */
 	uint64_t read_bytes;
+	uint64_t expected_bytes; /* what heap_expected_bytes() said before that */
 };
 
 /* A libc that has not been asked for memory yet. */

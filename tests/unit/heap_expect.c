@@ -88,9 +88,10 @@ struct memtool_error *builder_try_read(struct heap_builder *b)
 
 	heap_destroy(b->heap);
 	b->heap = NULL;
+	memory.inner = memory_buffer(b->regions, b->region_count);
+	assert_null(heap_expected_bytes(&source, &b->expected_bytes));
 	b->reads = 0;
 	b->read_bytes = 0;
-	memory.inner = memory_buffer(b->regions, b->region_count);
 	if (b->ahead) {
 		assert_null(read_ahead_create(&memory.memory, &ahead));
 		source.memory = read_ahead_memory(ahead);
@@ -300,6 +301,11 @@ void builder_assert_clean(struct heap_builder *b)
 	assert_int_equal(b->heap->audit.findings.count, 0);
 	assert_true(b->heap->audit.ok);
 	assert_false(b->heap->audit.truncated);
+
+	uint64_t bytes = b->heap->mmapped_count * UINT64_C(16384);
+	for (size_t i = 0; i < b->heap->arena_count; i++)
+		bytes += b->heap->arenas[i].system_mem;
+	assert_int_equal(b->expected_bytes, bytes);
 }
 
 void builder_assert_found(struct heap_builder *b, uint32_t kinds)

@@ -248,6 +248,23 @@ static void test_arenas(void **state)
 	}
 }
 
+/* How much there is to read cannot be told of a ring that does not close, and of such a size. */
+static void test_expected_bytes(void **state)
+{
+	static void (*const corrupt[])(struct image *, int) = { ring_unmapped, ring_null, ring_open,
+								system_mem_all };
+	struct heap_builder *b = *state;
+
+	for (size_t i = 0; i < sizeof(corrupt) / sizeof(corrupt[0]) * ARENAS; i++) {
+		struct image image;
+
+		hostile_rebuild(b, &image);
+		corrupt[i / ARENAS](&image, i % ARENAS);
+		builder_read(b);
+		assert_int_equal(b->expected_bytes, UINT64_MAX);
+	}
+}
+
 /* heap_info; which tells the heap here: the first of OTHER, its second, NEWEST's only one */
 
 static uint64_t heap_of(struct image *image, int which)
@@ -499,11 +516,11 @@ static void test_threads(void **state)
 int main(void)
 {
 	static const struct builder_test tests[] = {
-		BUILDER_TEST(test_sizes),        BUILDER_TEST(test_size_bits),
-		BUILDER_TEST(test_arenas),       BUILDER_TEST(test_heap_infos),
-		BUILDER_TEST(test_tcache_count), BUILDER_TEST(test_mmapped_books),
-		BUILDER_TEST(test_sbrk_base),    BUILDER_TEST(test_hp_pagesize),
-		BUILDER_TEST(test_threads),
+		BUILDER_TEST(test_sizes),         BUILDER_TEST(test_size_bits),
+		BUILDER_TEST(test_arenas),        BUILDER_TEST(test_expected_bytes),
+		BUILDER_TEST(test_heap_infos),    BUILDER_TEST(test_tcache_count),
+		BUILDER_TEST(test_mmapped_books), BUILDER_TEST(test_sbrk_base),
+		BUILDER_TEST(test_hp_pagesize),   BUILDER_TEST(test_threads),
 	};
 
 	return builder_run("hostile books", tests, sizeof(tests) / sizeof(tests[0]));
