@@ -210,7 +210,7 @@ static struct memtool_error *settle(struct stop *stop)
 	return wait_until_settled(stop) ? verify(stop) : hangs(stop);
 }
 
-static struct memtool_error *try_stop(struct process *process, struct stop **ret)
+static struct memtool_error *try_stop(struct process *process, uint64_t limit_ns, struct stop **ret)
 {
 	/* Threads of a stranger are not even to be touched. */
 	struct memtool_error *error = process_check(process);
@@ -224,7 +224,7 @@ static struct memtool_error *try_stop(struct process *process, struct stop **ret
 	sem_init(&stop->settled, 0, 0);
 	sem_init(&stop->released, 0, 0);
 	set_terminal_stop(stop, true);
-	error = tracer_init(&stop->tracer, process->pid);
+	error = tracer_init(&stop->tracer, process->pid, limit_ns);
 	if (!error)
 		error = start_tracer(stop);
 	if (error) {
@@ -268,7 +268,8 @@ static bool is_traced_by_our_like(pid_t pid)
 	return false;
 }
 
-struct memtool_error *stop_threads(struct process *process, struct stop **ret)
+struct memtool_error *stop_threads_within(struct process *process, uint64_t limit_ns,
+					  struct stop **ret)
 {
 	if (process->pid == getpid())
 		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,
@@ -276,13 +277,23 @@ struct memtool_error *stop_threads(struct process *process, struct stop **ret)
 	for (int attempt = 0;; attempt++) {
 		/* Two that hinder each other shall not try again at the same moment. */
 		const struct timespec pause = { .tv_nsec = RETRY_NS + getpid() % 16 * 1000000L };
-		struct memtool_error *error = try_stop(process, ret);
+		struct memtool_error *error = try_stop(process, limit_ns, ret);
 		if (!error || error->code != MEMTOOL_ERROR_NOT_PERMITTED || attempt == RETRIES ||
 		    !is_traced_by_our_like(process->pid))
 			return error;
 		memtool_error_destroy(error);
 		nanosleep(&pause, NULL);
 	}
+}
+
+struct memtool_error *stop_threads(struct process *process, struct stop **ret)
+{
+	return stop_threads_within(process, UINT64_MAX, ret);
+}
+
+uint64_t stop_began_ns(const struct stop *stop)
+{
+	return stop->tracer.stopped_ns;
 }
 
 const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_count)

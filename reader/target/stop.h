@@ -49,6 +49,16 @@ struct tracer;
  */
 struct memtool_error *stop_threads(struct process *process, struct stop **ret);
 
+/*
+ * The same, but gives up as soon as the threads that have stopped stand still for limit_ns, then
+ * and in a stop_again().
+ */
+struct memtool_error *stop_threads_within(struct process *process, uint64_t limit_ns,
+					  struct stop **ret);
+
+/* When the first thread was told to stop: CLOCK_MONOTONIC, in nanoseconds. */
+uint64_t stop_began_ns(const struct stop *stop);
+
 /* The threads that are held, by ascending tid; valid until stop_resume(). */
 const struct stopped_thread *stop_list(const struct stop *stop, size_t *ret_count);
 

@@ -39,11 +39,14 @@ static uint64_t now_ns(void)
 	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
 }
 
-struct memtool_error *tracer_init(struct tracer *tracer, pid_t pid)
+struct memtool_error *tracer_init(struct tracer *tracer, pid_t pid, uint64_t limit_ns)
 {
 	char path[64];
 
-	*tracer = (struct tracer){ .pid = pid };
+	*tracer = (struct tracer){
+		.pid = pid,
+		.limit_ns = limit_ns < PATIENCE_TOTAL_NS ? limit_ns : PATIENCE_TOTAL_NS,
+	};
 	/* Room for most programs, so that the tracer's thread need not make a malloc arena. */
 	if (!tracee_array_reserve(&tracer->tracees, 64))
 		return memtool_error_no_memory;
@@ -257,7 +260,8 @@ static size_t observe_all(struct tracer *tracer, bool thorough)
 	return awaited;
 }
 
-static struct memtool_error *lost_patience(const struct tracer *tracer)
+/* After that time. */
+static struct memtool_error *lost_patience(const struct tracer *tracer, uint64_t ns)
 {
 	struct procfs_stat stat = { .state = '?' };
 	struct memtool_error *error;
@@ -277,9 +281,9 @@ static struct memtool_error *lost_patience(const struct tracer *tracer)
 		memtool_error_destroy(procfs_stat(tid, &stat));
 		error = memtool_error_create(
 			MEMTOOL_ERROR_OS,
-			"thread %d (%s) of process %d did not stop in time, its state is %c%s: "
-			"try again when it has gone on",
-			tid, name, tracer->pid, stat.state,
+			"thread %d (%s) of process %d did not stop within %llu ms, its state is "
+			"%c%s: try again when it has gone on",
+			tid, name, tracer->pid, (unsigned long long)ns / 1000000, stat.state,
 			stat.state == 'D' ? ", an uninterruptible wait" : "");
 	}
 	if (error != memtool_error_no_memory)
@@ -300,8 +304,10 @@ static struct memtool_error *await_all(struct tracer *tracer)
 		if (awaited < before)
 			progress_ns = now;
 		before = awaited;
-		if (now - progress_ns > PATIENCE_NS || now - tracer->stopped_ns > PATIENCE_TOTAL_NS)
-			return lost_patience(tracer);
+		if (now - progress_ns > PATIENCE_NS)
+			return lost_patience(tracer, PATIENCE_NS);
+		if (now - tracer->stopped_ns > tracer->limit_ns)
+			return lost_patience(tracer, tracer->limit_ns);
 		if (round < EAGER_ROUNDS)
 			sched_yield();
 		else
@@ -347,8 +353,8 @@ MAY_BE_CANCELLED struct memtool_error *tracer_hold(struct tracer *tracer)
 			return error;
 		if (complete)
 			break;
-		if (tracer->stopped_ns && now_ns() - tracer->stopped_ns > PATIENCE_TOTAL_NS)
-			return lost_patience(tracer);
+		if (tracer->stopped_ns && now_ns() - tracer->stopped_ns > tracer->limit_ns)
+			return lost_patience(tracer, tracer->limit_ns);
 		error = stop_seized(tracer);
 		if (error)
 			return error;

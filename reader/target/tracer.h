@@ -39,6 +39,7 @@ DEFINE_ARRAY(tracee_array, struct tracee)
 struct tracer {
 	pid_t pid; /* thread group id of the target */
 	DIR *tasks; /* /proc/PID/task */
+	uint64_t limit_ns; /* how long it may take until all threads have stopped */
 	struct tracee_array tracees; /* by ascending tid between passes */
 	/* CLOCK_MONOTONIC: just before the first interrupt (0: none), and after the last detach. */
 	uint64_t stopped_ns;
@@ -52,7 +53,7 @@ struct tracer {
 };
 
 /* Any thread may do these two. */
-struct memtool_error *tracer_init(struct tracer *tracer, pid_t pid);
+struct memtool_error *tracer_init(struct tracer *tracer, pid_t pid, uint64_t limit_ns);
 void tracer_deinit(struct tracer *tracer);
 
 /* Seizes, interrupts and awaits every thread, and reads their registers. */
