@@ -208,6 +208,22 @@ static int seccomp_mode(pid_t tid)
 	return mode ? atoi(mode) : -1;
 }
 
+struct memtool_error *inject_check_running(pid_t tid)
+{
+	struct procfs_stat stat;
+
+	struct memtool_error *error = procfs_stat(tid, &stat);
+	if (error)
+		return error;
+	if (procfs_state_is_dead(stat.state))
+		return unusual("its main thread has ended");
+	if (stat.state == 'T')
+		return unusual("it is suspended");
+	if (seccomp_mode(tid) != 0)
+		return unusual("seccomp watches over its system calls");
+	return NULL;
+}
+
 static bool has_shadow_stack(pid_t tid)
 {
 	uint64_t pointer = 0;

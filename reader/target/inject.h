@@ -31,6 +31,9 @@
 struct memtool_error *inject_find_code(struct memory *memory, const struct maps *maps,
 				       struct inject_code *ret);
 
+/* What can be seen of a thread that runs, and then leaves it alone: seccomp, that it is suspended. */
+struct memtool_error *inject_check_running(pid_t tid);
+
 struct injection {
 	/* Set by the caller. maps need be no newer than the program. */
 	struct inject_code code;

@@ -68,8 +68,9 @@ struct memtool_error *snapshot_create(struct process *process, const struct maps
 	snapshot->injection.memory = &process->memory;
 	snapshot->injection.maps = maps;
 	snapshot->injection.tid = process->pid;
-	struct memtool_error *error =
-		inject_find_code(&process->memory, maps, &snapshot->injection.code);
+	struct memtool_error *error = inject_check_running(process->pid);
+	if (!error)
+		error = inject_find_code(&process->memory, maps, &snapshot->injection.code);
 	if (error)
 		return error;
 	*ret = no_cleanup_ptr(snapshot);
