@@ -49,14 +49,14 @@ _memtool_value()
 	--layout) _memtool_words 'auto table dwarf' "$2" ;;
 	--state) _memtool_list "$_memtool_states" "$2" ;;
 	--output | -o) _memtool_files "$2" ;;
-	--arena | --length | -l | --libc | --limit | --max-size | --min-size | --max-length | --thread) ;;
+	--arena | --length | -l | --libc | --limit | --max-pause | --max-size | --min-size | --max-length | --thread) ;;
 	*) return 1 ;;
 	esac
 }
 
 _memtool_options()
 {
-	local common='--format= --output= --quiet' heap='--layout= --libc= --no-stop --snapshot --source='
+	local common='--format= --output= --quiet' heap='--layout= --libc= --max-pause= --no-stop --snapshot --source='
 
 	case $1 in
 	'') ;;

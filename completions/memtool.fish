@@ -64,6 +64,7 @@ complete -c memtool -n "__memtool_is $read ps" -s o -l output -r -F -d 'Write to
 complete -c memtool -n "__memtool_is $read" -s q -l quiet -d 'No notes on standard error'
 complete -c memtool -n "__memtool_is $heap" -l layout -x -a 'auto table dwarf' -d 'How glibc\'s structs are known'
 complete -c memtool -n "__memtool_is $heap" -l libc -x -d 'Which of several glibcs, as info numbers them'
+complete -c memtool -n "__memtool_is $heap" -l max-pause -x -d 'Milliseconds that the process may stand still'
 complete -c memtool -n "__memtool_is $heap symbol" -l no-stop -d 'Read while the process runs'
 complete -c memtool -n "__memtool_is $heap" -l snapshot -d 'Read a copy of the process'
 complete -c memtool -n "__memtool_is $heap" -l source -x -a 'auto inventory symbols structure' -d 'Where addresses are from'

@@ -77,6 +77,7 @@ enum MEMTOOL_OPEN_ENUM memtool_error_code {
 	MEMTOOL_ERROR_CORRUPT, /* what was read contradicts itself */
 	MEMTOOL_ERROR_INTERRUPTED, /* a progress callback asked to end */
 	MEMTOOL_ERROR_INVALID, /* an argument makes no sense */
+	MEMTOOL_ERROR_TOO_LONG, /* the target would stand still for longer than max_pause_ns */
 };
 
 MEMTOOL_PUBLIC enum memtool_error_code
@@ -136,6 +137,24 @@ struct memtool_options {
 	enum memtool_layout layout;
 	/* Reads while the target runs, without ptrace. What changes meanwhile may come out torn. */
 	bool no_stop;
+	/*
+	 * Has memtool_read_heap() read a copy that the kernel makes of the target as for fork(2):
+	 * the target stands still for no longer than that takes. Its main thread is made to make
+	 * the copy, and at the end to collect it. Where that cannot be done safely (seccomp ...),
+	 * the target is stopped and read. SIGINT, SIGTERM, SIGHUP and SIGQUIT wait meanwhile, in
+	 * the thread that calls, and one that waits ends the reading. Not with no_stop.
+	 */
+	bool snapshot;
+	/*
+	 * For how long memtool_read_heap() may have the target stand still in all, in nanoseconds;
+	 * 0 for no limit. By what the kernel tells of the target it is estimated, high rather than
+	 * low, what it takes to stop and read it, and what a snapshot takes. The first of them that
+	 * fits is done, with snapshot set only the second. MEMTOOL_ERROR_TOO_LONG if neither does:
+	 * the target was not stopped then. With that error too, the target is let go when the time
+	 * has come and not all is read; but what the kernel does once it has begun, such as to copy
+	 * a process, is waited for. Not with no_stop, and without effect after memtool_stop().
+	 */
+	uint64_t max_pause_ns;
 	/* Called every few MiB, also while the target stands still: it should be quick. */
 	memtool_progress_fn MEMTOOL_NULLABLE progress;
 	void *MEMTOOL_NULLABLE progress_context;

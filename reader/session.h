@@ -18,6 +18,7 @@
 #include "symbols/malloc_code.h"
 #include "symbols/malloc_provider.h"
 #include "target/maps.h"
+#include "target/pause.h"
 #include "target/process.h"
 
 struct stop;
@@ -40,6 +41,13 @@ struct session_options {
 	 * struct session says why.
 	 */
 	bool snapshot;
+	/*
+	 * If not 0: session_read_heap() takes the way by which the target stands still no longer
+	 * than that, a stop or a snapshot, or fails with MEMTOOL_ERROR_TOO_LONG before it stops
+	 * anything. With snapshot, that is the only way, and a stop where there can be none. Of no
+	 * meaning with no_stop and held.
+	 */
+	uint64_t max_pause_ns;
 	/* If not NULL: holds the target already, and goes on to when the heap has been read. */
 	const struct stop *held;
 	/* Of heap_source in glibc/read.h. */
@@ -145,6 +153,13 @@ struct memtool_error *session_refresh(struct session *session);
  */
 struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
 					uint64_t *ret_stopped_ns);
+
+/*
+ * How long the target would stand still for that, as it is just now; it is located, and not
+ * stopped.
+ */
+struct memtool_error *session_estimate_pause(const struct session *session,
+					     struct pause_estimate *ret);
 
 DEFINE_ARRAY(root_threads, struct root_thread)
 

@@ -2,6 +2,7 @@
 /*
  * session_list_threads(): the threads of a target whose heap is not asked for, or cannot be had.
  */
+#include "session_pause.h"
 #include "session_threads.h"
 #include "target/stop.h"
 
@@ -18,7 +19,7 @@ struct memtool_error *session_list_threads(struct session *session, struct root_
 	} else if (session->options.no_stop) {
 		error = session_running_threads(session, &threads);
 	} else {
-		error = stop_threads(session->process, &stop);
+		error = session_stop_threads(session, &stop);
 		if (error)
 			return error;
 		error = session_held_threads(session, stop, &threads);

@@ -3,15 +3,16 @@
  * Reading the heap of a session's target, stopped or running.
  */
 #include "glibc/read.h"
+#include "session_copy.h"
 #include "session_glibcs.h"
 #include "session_layout.h"
 #include "session_orphans.h"
+#include "session_pause.h"
 #include "session_roots.h"
 #include "session_settle.h"
 #include "session_threads.h"
 #include "support/array.h"
 #include "target/read_ahead.h"
-#include "target/snapshot.h"
 #include "target/stop.h"
 
 #include <string.h>
@@ -56,14 +57,10 @@ static struct memtool_error *list_anonymous(const struct maps *maps, struct anon
 	return NULL;
 }
 
-/*
- * Reads the heap in process, which is the target or a copy of it, live if that runs; by way of
- * ahead, if that is not NULL.
- */
-static struct memtool_error *copy_heap(struct session *session, struct process *process,
-				       struct read_ahead *ahead, const struct root_threads *threads,
-				       bool live, const struct fs_base_array *orphans,
-				       struct heap_copy **ret)
+struct memtool_error *session_copy_heap(struct session *session, struct process *process,
+					struct read_ahead *ahead,
+					const struct root_threads *threads, bool live,
+					const struct fs_base_array *orphans, struct heap_copy **ret)
 {
 	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
 	_cleanup_(other_books_array_deinit) struct other_books_array others = { 0 };
@@ -108,12 +105,9 @@ static struct memtool_error *copy_heap(struct session *session, struct process *
 	return NULL;
 }
 
-/*
- * Before the target is held. NULL where it does not pay, or cannot be had: it can be done without.
- * process is the target or a copy of it.
- */
-static struct read_ahead *create_read_ahead(struct process *process)
+struct read_ahead *session_create_read_ahead(struct session *session)
 {
+	struct process *process = session->process;
 	struct read_ahead *ahead = NULL;
 
 	if (!read_ahead_pays(process_resident_bytes(process)))
@@ -122,11 +116,10 @@ static struct read_ahead *create_read_ahead(struct process *process)
 	return ahead;
 }
 
-/* The heap of the target itself, that is held by stop or, if that is NULL, runs. */
-static struct memtool_error *copy_target(struct session *session, const struct stop *stop,
-					 struct read_ahead *ahead,
-					 const struct fs_base_array *orphans,
-					 struct heap_copy **ret)
+struct memtool_error *session_copy_target(struct session *session, const struct stop *stop,
+					  struct read_ahead *ahead,
+					  const struct fs_base_array *orphans,
+					  struct heap_copy **ret)
 {
 	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
 
@@ -135,134 +128,35 @@ static struct memtool_error *copy_target(struct session *session, const struct s
 		error = stop ? session_held_threads(session, stop, &threads)
 			     : session_running_threads(session, &threads);
 	if (!error)
-		error = copy_heap(session, session->process, ahead, &threads, !stop, orphans, ret);
+		error = session_copy_heap(session, session->process, ahead, &threads, !stop,
+					  orphans, ret);
 	return error;
 }
 
 /* One reading of a target that is stopped for it; how long that was is added to *stopped_ns. */
-static struct memtool_error *read_stopped(struct session *session,
+static struct memtool_error *read_stopped(struct session *session, const struct pause_plan *plan,
 					  const struct fs_base_array *orphans, struct heap **ret,
 					  uint64_t *stopped_ns)
 {
-	_cleanup_read_ahead_ struct read_ahead *ahead = create_read_ahead(session->process);
+	_cleanup_read_ahead_ struct read_ahead *ahead = session_create_read_ahead(session);
 	struct heap_copy *copy = NULL;
+	struct pause_watch watch;
 	struct stop *stop;
 	uint64_t ns;
 
-	struct memtool_error *error = stop_threads(session->process, &stop);
+	struct memtool_error *error = stop_threads_within(session->process, plan->limit_ns, &stop);
 	if (error)
 		return error;
-	error = session_settle(session, stop);
+	pause_watch_begin(&watch, plan, stop, session);
+	error = session_settle(session, stop, pause_spare_ns(plan));
 	if (!error)
-		error = copy_target(session, stop, ahead, orphans, &copy);
+		error = session_copy_target(session, stop, ahead, orphans, &copy);
+	pause_watch_end(&watch, session);
 	stop_resume(stop, &ns);
 	*stopped_ns += ns;
 	session->stops++;
 	session->method = READ_STOPPED;
-	return error ? error : heap_finish(copy, ret);
-}
-
-/* If there can be no snapshot, that is remembered. */
-static bool catch_refusal(struct session *session, struct memtool_error **error)
-{
-	if (!*error || (*error)->code != MEMTOOL_ERROR_UNSUPPORTED)
-		return false;
-	memtool_error_destroy(session->snapshot_refused);
-	session->snapshot_refused = no_cleanup_ptr(*error);
-	return true;
-}
-
-struct snapshot_progress {
-	const struct snapshot *snapshot;
-	memtool_progress_fn next;
-	void *context;
-};
-
-/* Ends the reading when a signal waits to end us. */
-static bool check_signals(void *context, const struct memtool_progress *progress)
-{
-	const struct snapshot_progress *self = context;
-
-	return !snapshot_shall_end(self->snapshot) &&
-	       (!self->next || self->next(self->context, progress));
-}
-
-static struct memtool_error *copy_clone(struct session *session, const struct snapshot *snapshot,
-					struct process *clone, const struct root_threads *threads,
-					const struct fs_base_array *orphans, struct heap_copy **ret)
-{
-	_cleanup_read_ahead_ struct read_ahead *ahead = create_read_ahead(clone);
-	const struct session_options options = session->options;
-	struct snapshot_progress progress = { snapshot, options.progress,
-					      options.progress_context };
-
-	session->options.progress = check_signals;
-	session->options.progress_context = &progress;
-	struct memtool_error *error =
-		copy_heap(session, clone, ahead, threads, false, orphans, ret);
-	session->options = options;
-	return error;
-}
-
-/* Copies the heap of a snapshot that was taken, and ends it. */
-static struct memtool_error *copy_snapshot(struct session *session, struct snapshot *snapshot,
-					   struct stop *stop, const struct root_threads *threads,
-					   const struct fs_base_array *orphans,
-					   struct heap_copy **ret, uint64_t *stopped_ns)
-{
-	_cleanup_process_ struct process *clone = NULL;
-	uint64_t ns;
-
-	struct memtool_error *error = snapshot_open(snapshot, &clone);
-	if (!error)
-		error = copy_clone(session, snapshot, clone, threads, orphans, ret);
-	process_close(no_cleanup_ptr(clone));
-	struct memtool_error *left = snapshot_end(snapshot, stop, &ns);
-	*stopped_ns += ns;
-	/* Of a process that has ended, nothing is left. */
-	if (left && left->code != MEMTOOL_ERROR_NO_PROCESS && !session->snapshot_refused)
-		session->snapshot_refused = no_cleanup_ptr(left);
-	memtool_error_destroy(left);
-	return error;
-}
-
-/* One reading of a snapshot or, if there can be none, of a target that is stopped for it. */
-static struct memtool_error *read_snapshot(struct session *session,
-					   const struct fs_base_array *orphans, struct heap **ret,
-					   uint64_t *stopped_ns)
-{
-	_cleanup_(root_threads_deinit) struct root_threads threads = { 0 };
-	_cleanup_snapshot_ struct snapshot *snapshot = NULL;
-	struct heap_copy *copy = NULL;
-	struct stop *stop;
-	uint64_t ns = 0;
-
-	struct memtool_error *error = snapshot_create(session->process, &session->maps, &snapshot);
-	if (catch_refusal(session, &error))
-		return read_stopped(session, orphans, ret, stopped_ns);
-	if (!error)
-		error = stop_threads(session->process, &stop);
-	if (error)
-		return error;
-	session->stops++;
-	session->method = READ_SNAPSHOT;
-	error = session_settle(session, stop);
-	if (!error)
-		error = session_held_threads(session, stop, &threads);
-	if (!error)
-		error = snapshot_take(snapshot, stop, &ns);
-	if (catch_refusal(session, &error)) {
-		session->method = READ_STOPPED;
-		error = copy_target(session, stop, NULL, orphans, &copy);
-		stop_resume(stop, &ns);
-	} else {
-		if (!error)
-			error = copy_snapshot(session, snapshot, stop, &threads, orphans, &copy,
-					      stopped_ns);
-		stop_resume(stop, NULL);
-	}
-	*stopped_ns += ns;
-	return error ? error : heap_finish(copy, ret);
+	return error ? pause_watch_explain(&watch, session, ns, error) : heap_finish(copy, ret);
 }
 
 /*
@@ -274,11 +168,11 @@ static struct memtool_error *read_as_it_is(struct session *session,
 {
 	const struct stop *held = session->options.held;
 	_cleanup_read_ahead_ struct read_ahead *ahead =
-		held ? create_read_ahead(session->process) : NULL;
+		held ? session_create_read_ahead(session) : NULL;
 	struct heap_copy *copy;
 
 	session->method = held ? READ_STOPPED : READ_RUNNING;
-	struct memtool_error *error = copy_target(session, held, ahead, orphans, &copy);
+	struct memtool_error *error = session_copy_target(session, held, ahead, orphans, &copy);
 	return error ? error : heap_finish(copy, ret);
 }
 
@@ -286,11 +180,17 @@ static struct memtool_error *read_as_it_is(struct session *session,
 static struct memtool_error *read_once(struct session *session, const struct fs_base_array *orphans,
 				       struct heap **ret, uint64_t *stopped_ns)
 {
+	struct pause_plan plan;
+	bool done = false;
+
 	if (session->options.no_stop || session->options.held)
 		return read_as_it_is(session, orphans, ret);
-	if (session->options.snapshot)
-		return read_snapshot(session, orphans, ret, stopped_ns);
-	return read_stopped(session, orphans, ret, stopped_ns);
+	struct memtool_error *error = session_plan_pause(session, *stopped_ns, &plan);
+	if (!error && plan.method == PAUSE_SNAPSHOT)
+		error = session_read_snapshot(session, &plan, orphans, ret, stopped_ns, &done);
+	if (error || done)
+		return error;
+	return read_stopped(session, &plan, orphans, ret, stopped_ns);
 }
 
 /* One more reading. Keeps the better one; *ret_done if a further one would be no better. */
@@ -301,7 +201,9 @@ static struct memtool_error *read_again(struct session *session,
 	struct heap *heap, *worse;
 
 	struct memtool_error *error = read_once(session, orphans, &heap, stopped_ns);
-	if (error)
+	/* Once more would be too much; what there is, is given, and what doubt is left is told. */
+	*ret_done = *best && memtool_error_catch(&error, MEMTOOL_ERROR_TOO_LONG);
+	if (error || *ret_done)
 		return error;
 	/* What comes out the same again was not caught midway: it is damage. */
 	*ret_done = session->options.held || heap->audit.ok ||
@@ -316,15 +218,13 @@ static struct memtool_error *read_again(struct session *session,
 }
 
 static struct memtool_error *read_heap(struct session *session, struct heap **ret,
-				       uint64_t *ret_stopped_ns)
+				       uint64_t *stopped_ns)
 {
 	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	_cleanup_(fs_base_array_deinit) struct fs_base_array orphans = { 0 };
 	struct heap *best = NULL;
-	uint64_t stopped_ns = 0;
 	bool done = false;
 
-	session->stops = 0;
 	struct memtool_error *error = session_list_orphans(session, &orphans);
 	if (error)
 		return error;
@@ -335,28 +235,33 @@ static struct memtool_error *read_heap(struct session *session, struct heap **re
 			session_load_malloc_code(session);
 			nanosleep(&pause, NULL);
 		}
-		error = read_again(session, &orphans, &best, &stopped_ns, &done);
+		error = read_again(session, &orphans, &best, stopped_ns, &done);
 		if (error) {
 			heap_destroy(best);
 			return error;
 		}
 	}
 	*ret = best;
-	*ret_stopped_ns = stopped_ns;
 	return NULL;
 }
 
 struct memtool_error *session_read_heap(struct session *session, struct heap **ret,
 					uint64_t *ret_stopped_ns)
 {
-	struct memtool_error *error = read_heap(session, ret, ret_stopped_ns);
+	uint64_t stopped_ns = 0;
 
+	session->stops = 0;
+	memtool_error_destroy(session->snapshot_refused);
+	session->snapshot_refused = NULL;
+	struct memtool_error *error = read_heap(session, ret, &stopped_ns);
 	if (error) {
 		error = session_replace_layout(session, error);
 		if (!error)
-			error = read_heap(session, ret, ret_stopped_ns);
+			error = read_heap(session, ret, &stopped_ns);
 	}
-	if (!error)
-		session_note_layout(session, *ret);
-	return error;
+	if (error)
+		return error;
+	session_note_layout(session, *ret);
+	*ret_stopped_ns = stopped_ns;
+	return NULL;
 }

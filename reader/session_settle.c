@@ -97,9 +97,11 @@ static struct memtool_error *choose_blindly(struct session *session, const struc
 	return NULL;
 }
 
-struct memtool_error *session_settle(struct session *session, struct stop *stop)
+struct memtool_error *session_settle(struct session *session, struct stop *stop,
+				     uint64_t allowed_ns)
 {
 	uint64_t start_ns = now_ns();
+	uint64_t limit_ns = allowed_ns < LIMIT_NS ? allowed_ns : LIMIT_NS;
 	unsigned int blind = 0;
 
 	for (unsigned int round = 1; round <= ROUNDS; round++) {
@@ -113,7 +115,7 @@ struct memtool_error *session_settle(struct session *session, struct stop *stop)
 		size_t chosen = choose_inside(session, stop, runs);
 		if (chosen == 0 && blind++ < BLIND_ROUNDS)
 			error = choose_blindly(session, stop, runs, &chosen);
-		if (error || chosen == 0 || now_ns() - start_ns > LIMIT_NS)
+		if (error || chosen == 0 || now_ns() - start_ns > limit_ns)
 			return error;
 		error = stop_again(stop, runs, round * MOMENT_NS);
 		if (error)

@@ -20,8 +20,12 @@
 bool session_is_inside(const struct session *session, const struct stopped_thread *thread,
 		       const char **ret_name);
 
-/* Bounded, and no failure if some thread stays inside: that is for the audit to tell. */
-struct memtool_error *session_settle(struct session *session, struct stop *stop);
+/*
+ * Bounded, also by allowed_ns, and no failure if some thread stays inside: that is for the audit to
+ * tell.
+ */
+struct memtool_error *session_settle(struct session *session, struct stop *stop,
+				     uint64_t allowed_ns);
 
 /* Finds malloc's code where the libc was not looked at before; without it less shows. */
 void session_load_malloc_code(struct session *session);

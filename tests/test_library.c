@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,13 @@ static void test_options(void **state)
 	expect_error(memtool_open(child->pid, &options, &target), MEMTOOL_ERROR_INVALID);
 	options.source = MEMTOOL_SOURCE_AUTO;
 	options.layout = (enum memtool_layout)77;
+	expect_error(memtool_open(child->pid, &options, &target), MEMTOOL_ERROR_INVALID);
+	memtool_options_init(&options);
+	options.no_stop = options.snapshot = true;
+	expect_error(memtool_open(child->pid, &options, &target), MEMTOOL_ERROR_INVALID);
+	memtool_options_init(&options);
+	options.no_stop = true;
+	options.max_pause_ns = 1000000000;
 	expect_error(memtool_open(child->pid, &options, &target), MEMTOOL_ERROR_INVALID);
 	options.size = 0;
 	expect_error(memtool_open(child->pid, &options, &target), MEMTOOL_ERROR_INVALID);
@@ -522,6 +530,83 @@ static void test_progress(void **state)
 	memtool_close(target);
 }
 
+static void test_snapshot(void **state)
+{
+	struct memtool_options options;
+	struct memtool_target *target;
+	struct memtool_heap *stopped, *snapshot;
+	uint64_t stopped_ns = 0;
+
+	(void)state;
+	struct spawned *child = start("mmapped", "thread");
+	target = open_target(child);
+	must(memtool_read_heap(target, NULL, &stopped));
+	memtool_close(target);
+	memtool_options_init(&options);
+	options.snapshot = true;
+	must(memtool_open(child->pid, &options, &target));
+	must(memtool_read_heap(target, &stopped_ns, &snapshot));
+	assert_true(stopped_ns > 0);
+	assert_int_equal(memtool_heap_chunk_count(snapshot), memtool_heap_chunk_count(stopped));
+	memtool_heap_destroy(snapshot);
+	memtool_heap_destroy(stopped);
+	memtool_close(target);
+}
+
+/* Of a limit that is passed while the heap is read, though that was not to be expected. */
+struct slow_reader {
+	uint64_t limit_ns;
+	size_t calls;
+};
+
+static bool read_slowly(void *context, const struct memtool_progress *progress)
+{
+	struct slow_reader *reader = context;
+	uint64_t began_ns = spawn_now_ns();
+
+	(void)progress;
+	if (reader->calls++ == 0)
+		while (spawn_now_ns() - began_ns < reader->limit_ns)
+			sched_yield();
+	return true;
+}
+
+static void test_max_pause(void **state)
+{
+	struct slow_reader reader = { .limit_ns = 1000000000 };
+	struct memtool_options options;
+	struct memtool_target *target;
+	struct memtool_heap *heap;
+	uint64_t stopped_ns;
+
+	(void)state;
+	struct spawned *child = spawn_program(spawn_path("tests/oracle/storm"), "1", "1");
+	spawn_expect(child, "ready");
+	/* Nothing is that short. */
+	memtool_options_init(&options);
+	options.max_pause_ns = 1;
+	must(memtool_open(child->pid, &options, &target));
+	expect_error(memtool_read_heap(target, NULL, &heap), MEMTOOL_ERROR_TOO_LONG);
+	/* What the caller has stopped is read all the same. */
+	must(memtool_stop(target));
+	must(memtool_read_heap(target, NULL, &heap));
+	memtool_heap_destroy(heap);
+	memtool_close(target);
+
+	options.max_pause_ns = reader.limit_ns;
+	options.progress = read_slowly;
+	options.progress_context = &reader;
+	must(memtool_open(child->pid, &options, &target));
+	expect_error(memtool_read_heap(target, NULL, &heap), MEMTOOL_ERROR_TOO_LONG);
+	assert_int_equal(reader.calls, 1);
+	assert_int_equal(spawn_tracer(child->pid), 0);
+	/* It was not the target's fault. */
+	must(memtool_read_heap(target, &stopped_ns, &heap));
+	assert_true(reader.calls > 1);
+	memtool_heap_destroy(heap);
+	memtool_close(target);
+}
+
 /* The examples, as a user runs them. */
 static void test_examples(void **state)
 {
@@ -585,7 +670,8 @@ int main(void)
 		TEST(test_options),          TEST(test_no_process), TEST(test_stop_and_threads),
 		TEST(test_maps_and_modules), TEST(test_memory),     TEST(test_heap),
 		TEST(test_symbols),          TEST(test_tls),        TEST(test_progress),
-		TEST(test_examples),         TEST(test_no_glibc),
+		TEST(test_snapshot),         TEST(test_max_pause),  TEST(test_examples),
+		TEST(test_no_glibc),
 	};
 
 	spawn_watchdog(300);

@@ -204,8 +204,13 @@ static void test_no_process_left(void **state __attribute__((__unused__)))
  */
 static void test_note(void **state __attribute__((__unused__)))
 {
-	struct spawned *target = spawn_program(
-		"python3", "-c", "x = b'x' * 1100000000; print('ready', flush=True); input()");
+	static const char *const environment[] = { "MALLOC_MMAP_MAX_=0", NULL };
+	const char *const argv[] = { "python3", "-c",
+				     "x = b'x' * 700000000; print('ready', flush=True); input()",
+				     NULL };
+	/* In the main arena: of a block in a mapping of its own, the header alone is read. */
+	struct spawned *target =
+		spawn(&(struct spawn_how){ .argv = argv, .environment = environment });
 
 	spawn_expect(target, "ready");
 	spawn_wait_at_rest(target->pid);

@@ -192,7 +192,7 @@ static void suspend_settled(struct session *session)
 
 	session_load_malloc_code(session);
 	truth_must(stop_threads(session->process, &stop));
-	truth_must(session_settle(session, stop));
+	truth_must(session_settle(session, stop, UINT64_MAX));
 	/* Each thread meets the signal before anything else when it is let go. */
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	stop_resume(stop, NULL);

@@ -41,6 +41,9 @@ static struct memtool_error *take_options(const struct memtool_options *given,
 	    (unsigned int)ret->layout > MEMTOOL_LAYOUT_DWARF)
 		return memtool_error_create(MEMTOOL_ERROR_INVALID,
 					    "no such source or layout of the heap");
+	if (ret->no_stop && (ret->snapshot || ret->max_pause_ns))
+		return memtool_error_create(MEMTOOL_ERROR_INVALID,
+					    "no_stop does not go with snapshot or max_pause_ns");
 	return NULL;
 }
 
@@ -61,6 +64,8 @@ struct memtool_error *memtool_open(int pid, const struct memtool_options *given,
 		.source = (enum root_source)options.source,
 		.layout = (enum layout_source)options.layout,
 		.no_stop = options.no_stop,
+		.snapshot = options.snapshot,
+		.max_pause_ns = options.max_pause_ns,
 		.progress = options.progress,
 		.progress_context = options.progress_context,
 	};

@@ -10,7 +10,7 @@
 static bool is_passing(const struct memtool_error *error)
 {
 	return error->code != MEMTOOL_ERROR_NO_MEMORY && error->code != MEMTOOL_ERROR_NO_PROCESS &&
-	       error->code != MEMTOOL_ERROR_INTERRUPTED;
+	       error->code != MEMTOOL_ERROR_INTERRUPTED && error->code != MEMTOOL_ERROR_TOO_LONG;
 }
 
 /* Where it is not glibc, or one that cannot be told, that is no error. */
@@ -53,10 +53,12 @@ static struct memtool_error *take_threads(struct inspection *inspection)
 	return NULL;
 }
 
-static struct memtool_error *read_heap(struct inspection *inspection)
+static struct memtool_error *read_heap(struct inspection *inspection, bool quiet)
 {
 	struct memtool_error *error = session_locate(inspection->session);
 
+	if (!error && !quiet)
+		snapshot_note_before(inspection->session);
 	if (!error)
 		error = session_read_heap(inspection->session, &inspection->heap,
 					  &inspection->stopped_ns);
@@ -79,9 +81,9 @@ static struct memtool_error *read_threads(struct inspection *inspection)
 	return NULL;
 }
 
-static struct memtool_error *load_heap(struct inspection *inspection)
+static struct memtool_error *load_heap(struct inspection *inspection, bool quiet)
 {
-	struct memtool_error *error = read_heap(inspection);
+	struct memtool_error *error = read_heap(inspection, quiet);
 
 	if (!error)
 		error = inspection_load_modules(inspection);
@@ -115,13 +117,10 @@ struct memtool_error *inspection_open(const struct common_options *common, enum 
 	if (error)
 		return error;
 	inspection->process = inspection->session->process;
-	if (level == INSPECT_MODULES) {
+	if (level == INSPECT_MODULES)
 		error = inspection_load_modules(inspection);
-	} else if (level == INSPECT_HEAP) {
-		if (!common->quiet)
-			snapshot_note_before(inspection->session);
-		error = load_heap(inspection);
-	}
+	else if (level == INSPECT_HEAP)
+		error = load_heap(inspection, common->quiet);
 	if (!error)
 		error = maps_read(inspection->process->pid, &inspection->maps);
 	if (error)

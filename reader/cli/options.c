@@ -12,7 +12,8 @@ enum {
 	OPTION_LAYOUT,
 	OPTION_LIBC,
 	OPTION_NO_STOP,
-	OPTION_SNAPSHOT
+	OPTION_SNAPSHOT,
+	OPTION_MAX_PAUSE
 };
 
 struct session_options common_session_defaults;
@@ -46,6 +47,10 @@ static const struct argp_option common_argp_options[] = {
 	  "read a copy that the kernel makes of the process as for fork, so that it stands still "
 	  "no "
 	  "longer than for that; for a moment its main thread is made to do it",
+	  0 },
+	{ "max-pause", OPTION_MAX_PAUSE, "MS", 0,
+	  "stop the process for no longer than so many milliseconds in all, or take a snapshot, or "
+	  "fail and stop nothing",
 	  0 },
 	{ 0 },
 };
@@ -164,6 +169,18 @@ static void parse_libc(const struct argp_state *state, const char *text,
 	common->session.libc = (unsigned int)value;
 }
 
+static void parse_max_pause(const struct argp_state *state, const char *text,
+			    struct common_options *common)
+{
+	uint64_t value;
+
+	if (!units_parse_number(text, UINT_MAX, &value))
+		argp_error(state, "'%s' is not a number of milliseconds", text);
+	if (value == 0)
+		argp_error(state, "a stop takes some time: --no-stop does without");
+	common->session.max_pause_ns = value * UINT64_C(1000000);
+}
+
 static error_t parse_common(int key, char *argument, struct argp_state *state)
 {
 	struct common_options *common = state->input;
@@ -189,9 +206,14 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 	case OPTION_SNAPSHOT:
 		common->session.snapshot = true;
 		return 0;
+	case OPTION_MAX_PAUSE:
+		parse_max_pause(state, argument, common);
+		return 0;
 	case ARGP_KEY_END:
 		if (common->session.snapshot && common->session.no_stop)
 			argp_error(state, "--snapshot and --no-stop exclude each other");
+		if (common->session.max_pause_ns && common->session.no_stop)
+			argp_error(state, "--max-pause and --no-stop exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

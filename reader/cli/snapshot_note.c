@@ -3,18 +3,21 @@
 
 #include "cli/message.h"
 
-/* Bytes that are read a millisecond while the process is stopped: 5 GB/s (doc/benchmarks.md). */
-#define RATE       UINT64_C(5000000)
-#define NOTABLE_MS 200
+#define NOTABLE_NS UINT64_C(200000000)
 
 void snapshot_note_before(const struct session *session)
 {
 	const struct session_options *options = &session->options;
-	uint64_t expected_ms = process_resident_bytes(session->process) / RATE;
+	struct pause_estimate expected;
 
-	if (expected_ms > NOTABLE_MS && !options->snapshot && !options->no_stop && !options->held)
+	if (options->snapshot || options->no_stop || options->held || options->max_pause_ns)
+		return;
+	struct memtool_error *error = session_estimate_pause(session, &expected);
+	if (!error && expected.stop_ns > NOTABLE_NS && expected.snapshot_ns < expected.stop_ns)
 		message_note("process %d may stand still for %llu ms; with --snapshot it is less",
-			     session->process->pid, (unsigned long long)expected_ms);
+			     session->process->pid, (unsigned long long)expected.stop_ns / 1000000);
+	/* The reading will tell. */
+	memtool_error_destroy(error);
 }
 
 void snapshot_note(const struct session *session)

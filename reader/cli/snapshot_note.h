@@ -8,8 +8,8 @@
 #include "session.h"
 
 /*
- * Before the heap is read: that there is --snapshot, if the process may stand still for more than
- * 200 ms without it, which a person notices.
+ * Before the heap is read, of a session that is located: that there is --snapshot, if the process
+ * may stand still for more than 200 ms without it, which a person notices, and no limit was given.
  */
 void snapshot_note_before(const struct session *session);
 

@@ -287,6 +287,15 @@ void read_ahead_destroy(struct read_ahead *ahead)
 	free(ahead);
 }
 
+void read_ahead_set_inner(struct read_ahead *ahead, struct memory *inner)
+{
+	if (!ahead)
+		return;
+	pthread_mutex_lock(&ahead->reading);
+	ahead->inner = inner;
+	pthread_mutex_unlock(&ahead->reading);
+}
+
 struct memory *read_ahead_memory(struct read_ahead *ahead)
 {
 	return &ahead->memory;

@@ -26,6 +26,9 @@ bool read_ahead_pays(uint64_t bytes);
 /* Nothing is allocated later on. inner is borrowed. */
 struct memtool_error *read_ahead_create(struct memory *inner, struct read_ahead **ret);
 
+/* From now on it reads inner; nothing is being read ahead. NULL is fine. */
+void read_ahead_set_inner(struct read_ahead *ahead, struct memory *inner);
+
 /* NULL is fine. */
 void read_ahead_destroy(struct read_ahead *ahead);
 
