@@ -13,6 +13,13 @@
  * with all its registers. So it is the kernel that restarts the system call it was in, or not, just
  * as after a stop without any of this: no EINTR, and no wake-up lost.
  *
+ * Before Linux 6.4 a tracer is not told whether system calls are dispatched to the program
+ * (PR_SET_SYSCALL_USER_DISPATCH, from 5.11 on, which Wine uses): it is found out by the attempt. The
+ * kernel then does not make the call but sends SIGSYS, which is recognised as ours by its address
+ * and kept from the program; the thread is put back, and left alone. What is left: if the thread
+ * blocks SIGSYS, force_sig_info() of the kernel takes the program's handler away with that. But any
+ * call that such a thread makes itself and that is dispatched ends it, too.
+ *
  * If the tracer dies in between, wherever that is, the thread finds back by itself. What it may
  * then notice: a call that was waiting with a relative timeout (nanosleep, poll) returns EINTR.
  */
