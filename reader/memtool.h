@@ -149,10 +149,11 @@ struct memtool_options {
 	 * For how long memtool_read_heap() may have the target stand still in all, in nanoseconds;
 	 * 0 for no limit. By what the kernel tells of the target it is estimated, high rather than
 	 * low, what it takes to stop and read it, and what a snapshot takes. The first of them that
-	 * fits is done, with snapshot set only the second. MEMTOOL_ERROR_TOO_LONG if neither does:
-	 * the target was not stopped then. With that error too, the target is let go when the time
-	 * has come and not all is read; but what the kernel does once it has begun, such as to copy
-	 * a process, is waited for. Not with no_stop, and without effect after memtool_stop().
+	 * fits is done, with snapshot set only the second. MEMTOOL_ERROR_TOO_LONG if neither does,
+	 * and nothing is stopped. The same error, after a moment, if the target has to be stopped
+	 * to see that there can be no snapshot; and when the time has come and not all is read,
+	 * with which the target is let go. But what the kernel does once it has begun, such as to
+	 * copy a process, is waited for. Not with no_stop, and without effect after memtool_stop().
 	 */
 	uint64_t max_pause_ns;
 	/* Called every few MiB, also while the target stands still: it should be quick. */
