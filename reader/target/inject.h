@@ -14,11 +14,11 @@
  * as after a stop without any of this: no EINTR, and no wake-up lost.
  *
  * Before Linux 6.4 a tracer is not told whether system calls are dispatched to the program
- * (PR_SET_SYSCALL_USER_DISPATCH, from 5.11 on, which Wine uses): it is found out by the attempt. The
- * kernel then does not make the call but sends SIGSYS, which is recognised as ours by its address
- * and kept from the program; the thread is put back, and left alone. What is left: if the thread
- * blocks SIGSYS, force_sig_info() of the kernel takes the program's handler away with that. But any
- * call that such a thread makes itself and that is dispatched ends it, too.
+ * (PR_SET_SYSCALL_USER_DISPATCH, from 5.11 on, as Wine has it): the attempt shows. The kernel does
+ * not make the call but sends SIGSYS, which is recognised as ours by its address and kept from the
+ * program; the thread is put back, and left alone. What is left: if the thread blocks SIGSYS,
+ * force_sig_info() of the kernel takes the program's handler away with that. But any call that such
+ * a thread makes itself and that is dispatched ends it, too.
  *
  * If the tracer dies in between, wherever that is, the thread finds back by itself. What it may
  * then notice: a call that was waiting with a relative timeout (nanosleep, poll) returns EINTR.
@@ -38,7 +38,7 @@
 struct memtool_error *inject_find_code(struct memory *memory, const struct maps *maps,
 				       struct inject_code *ret);
 
-/* What can be seen of a thread that runs, and then leaves it alone: seccomp, that it is suspended. */
+/* UNSUPPORTED for what shows while the thread runs: seccomp, that it is suspended or has ended. */
 struct memtool_error *inject_check_running(pid_t tid);
 
 struct injection {
