@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long memtool holds a process and how long it takes, against merely copying the same pages;
- *how much memory it takes, and how fast it lists chunks into a file.
+ * how much memory it takes, and how fast it lists chunks into a file.
  *
  *	read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS]
  *
- * COUNT, MIN and MAX are HEAP's (heap.c). The copy: process_vm_readv(2) of every page of the heap
- *in 2 MiB pieces, by one thread, into a buffer that is there already. memtool's pause is what it
- *says itself (stopped_ms), so the threads' stop is in it. The runs alternate.
+ * COUNT, MIN and MAX are HEAP's (heap.c). The copy is copy.h's. memtool's pause is what it says
+ * itself (stopped_ms), so the threads' stop is in it. The runs alternate.
  */
 #include "bench/bench.h"
-#include "target/maps.h"
+#include "bench/copy.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#define PIECE ((size_t)2 << 20)
 /*
  * The bars are for heaps of this many chunks on; what costs the same for any heap hides it below.
  */
@@ -37,39 +33,14 @@ struct figures {
 	double bytes;
 };
 
-/* Copies all of [heap] and says how many bytes that were. */
-static size_t copy_heap(pid_t pid, const struct maps *maps, char *buffer)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < maps->count; i++) {
-		const struct mapping *mapping = &maps->data[i];
-		if (strcmp(mapping->name, "[heap]") != 0)
-			continue;
-		for (uint64_t at = mapping->range.start; at < mapping->range.end; at += PIECE) {
-			size_t length =
-				mapping->range.end - at < PIECE ? mapping->range.end - at : PIECE;
-			struct iovec local = { buffer, length };
-			struct iovec remote = { (void *)(uintptr_t)at, length };
-			if (process_vm_readv(pid, &local, 1, &remote, 1, 0) != (ssize_t)length)
-				bench_fail("the heap could not be copied");
-			total += length;
-		}
-	}
-	return total;
-}
-
 static void measure(char *memtool, pid_t target, size_t runs, struct figures *figures)
 {
 	char pid[16], path[] = "/tmp/bench-rows-XXXXXX", option[sizeof(path) + 16];
 	static char output[1 << 20];
-	struct maps maps;
 
 	int fd = mkstemp(path);
-	struct memtool_error *error = maps_read(target, &maps);
-	char *buffer = malloc(PIECE);
-	if (error || !buffer || fd < 0)
-		bench_fail("%s", error ? error->message : "no memory, or no temporary file");
+	if (fd < 0)
+		bench_fail("no temporary file");
 	snprintf(pid, sizeof(pid), "%d", (int)target);
 	snprintf(option, sizeof(option), "--output=%s", path);
 	char *info[] = { memtool, (char *)"info", (char *)"--format=json", pid, NULL };
@@ -77,13 +48,9 @@ static void measure(char *memtool, pid_t target, size_t runs, struct figures *fi
 	char *csv[] = { memtool, (char *)"chunks", (char *)"--format=csv", option, pid, NULL };
 	char *jsonl[] = { memtool, (char *)"chunks", (char *)"--format=jsonl", option, pid, NULL };
 
-	memset(buffer, 1, PIECE);
-	figures->bytes = (double)copy_heap(target, &maps, buffer);
 	for (size_t i = 0; i < runs; i++) {
 		struct bench_run run;
-		double before = bench_now_ms();
-		copy_heap(target, &maps, buffer);
-		figures->copy[i] = bench_now_ms() - before;
+		figures->copy[i] = copy_heap(target, &figures->bytes);
 		bench_run(info, output, sizeof(output), &run);
 		figures->pause[i] = bench_json_number(run.output, "stopped_ms");
 		figures->chunks = bench_json_number(run.output, "chunks");
@@ -95,8 +62,6 @@ static void measure(char *memtool, pid_t target, size_t runs, struct figures *fi
 	}
 	unlink(path);
 	close(fd);
-	maps_deinit(&maps);
-	free(buffer);
 }
 
 int main(int argc, char **argv)

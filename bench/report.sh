@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # report.sh BENCH_DIR MEMTOOL AGENT FILE: runs all benchmarks that have a bar, and writes their table, with
-# what the machine is, to FILE and to standard output. What it says of the machine names nobody.
+# what the machine is, to FILE and to standard output. What it says of the machine names nobody. Beside FILE go
+# growth.dat and, drawn of it, growth.png: both only where there is gnuplot, so that they belong together.
 
 set -e
 dir=$1 memtool=$2 agent=$3 file=$4
+source=$(dirname "$0") kept=$(dirname "$4")
 
 machine()
 {
@@ -16,6 +18,32 @@ machine()
 	echo "- load: $(cut -d ' ' -f 1 /proc/loadavg) when it began, from other work"
 	# All that is measured inherits it, memtool and what it is compared with.
 	echo "- nice: $(nice)"
+}
+
+# Measures first, and draws only what is whole.
+growth()
+{
+	"$dir/growth" "$memtool" "$dir/heap" >"$kept/growth.dat.new"
+	gnuplot -c "$source/growth.gp" "$kept/growth.dat.new" >"$kept/growth.png.new"
+	mv "$kept/growth.dat.new" "$kept/growth.dat"
+	mv "$kept/growth.png.new" "$kept/growth.png"
+}
+
+growth_section()
+{
+	echo
+	echo '## How cost grows'
+	echo
+	if ! command -v gnuplot >/dev/null; then
+		echo 'Not measured: there is no gnuplot.'
+		return
+	fi
+	growth
+	echo 'Medians of 5 runs of `memtool info` for each size and each way to read, on log scales'
+	echo '(`growth.dat` has the numbers). What all sizes cost alike, memtool'"'s start, shows on the left."
+	echo
+	echo '![How long the target stands still, how long memtool takes and how much memory, for heaps of'
+	echo '10 thousand to 10 million chunks, by stopping, --snapshot and --no-stop](growth.png)'
 }
 
 report()
@@ -36,6 +64,7 @@ report()
 	"$dir/start" "$memtool" "$dir/heap" "$agent"
 	"$dir/attach" "$dir/heap" "$agent"
 	"$dir/peers" "$memtool" "$dir/heap"
+	growth_section
 }
 
 report | tee "$file.new"

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/copy.h"
+
+#include "bench/bench.h"
+#include "support/cleanup.h"
+#include "target/maps.h"
+
+#include <string.h>
+#include <sys/uio.h>
+
+#define PIECE ((size_t)2 << 20)
+
+static char buffer[PIECE];
+
+/* The bytes that were copied. */
+static size_t copy_mapping(pid_t pid, const struct range *range)
+{
+	for (uint64_t at = range->start; at < range->end; at += PIECE) {
+		size_t length = range->end - at < PIECE ? range->end - at : PIECE;
+		struct iovec local = { buffer, length };
+		struct iovec remote = { (void *)(uintptr_t)at, length };
+		if (process_vm_readv(pid, &local, 1, &remote, 1, 0) != (ssize_t)length)
+			bench_fail("the heap could not be copied");
+	}
+	return range->end - range->start;
+}
+
+double copy_heap(pid_t pid, double *ret_bytes)
+{
+	_cleanup_(maps_deinit) struct maps maps = { 0 };
+	size_t total = 0;
+
+	struct memtool_error *error = maps_read(pid, &maps);
+	if (error)
+		bench_fail("%s", error->message);
+	memset(buffer, 1, sizeof(buffer));
+	double before = bench_now_ms();
+	for (size_t i = 0; i < maps.count; i++) {
+		if (strcmp(maps.data[i].name, "[heap]") == 0)
+			total += copy_mapping(pid, &maps.data[i].range);
+	}
+	*ret_bytes = (double)total;
+	return bench_now_ms() - before;
+}
