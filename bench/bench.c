@@ -90,6 +90,19 @@ void bench_target_end(struct bench_target *target)
 	waitpid(target->pid, NULL, 0);
 }
 
+char bench_state(pid_t pid)
+{
+	char path[32], text[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		bench_fail("%s cannot be read", path);
+	close(fd);
+	const char *end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : '\0';
+}
+
 void bench_run(char *const *argv, char *output, size_t keep, struct bench_run *ret)
 {
 	static char piece[1 << 16];
@@ -120,15 +133,23 @@ void bench_run(char *const *argv, char *output, size_t keep, struct bench_run *r
 		output[total < keep ? total : keep - 1] = '\0';
 }
 
+pid_t bench_start(char *const *argv)
+{
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t pid = start(argv, nothing, nothing);
+
+	close(nothing);
+	return pid;
+}
+
 double bench_time(char *const *argv)
 {
-	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), status;
 	double before = bench_now_ms();
-	pid_t pid = start(argv, nothing, nothing);
+	pid_t pid = bench_start(argv);
+	int status;
 
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
 		bench_fail("%s failed", argv[0]);
-	close(nothing);
 	return bench_now_ms() - before;
 }
 

@@ -30,6 +30,9 @@ struct bench_target {
 struct bench_target bench_target_start(char *const *argv);
 void bench_target_end(struct bench_target *target);
 
+/* The state of a process's first thread, as in /proc/PID/stat; of one that is traced: 't'. */
+char bench_state(pid_t pid);
+
 struct bench_run {
 	double wall_ms; /* from fork to exit */
 	double peak_kib; /* of its memory */
@@ -39,6 +42,9 @@ struct bench_run {
 
 /* Runs a program to its end and takes in what it prints; output has keep bytes. */
 void bench_run(char *const *argv, char *output, size_t keep, struct bench_run *ret);
+
+/* Starts a program whose output is of no interest. */
+pid_t bench_start(char *const *argv);
 
 /*
  * Waits for a program that is not to be measured, or whose output is of no interest; its wall time.

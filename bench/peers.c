@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Other tools on the same heap, by turns with memtool: wall time, and how long the target stood
- *still.
+ * still.
  *
  *	peers MEMTOOL HEAP [COUNT [RUNS]]
  *
@@ -11,7 +11,6 @@
  */
 #include "bench/bench.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,7 +20,7 @@
 #include <unistd.h>
 
 struct watch {
-	char path[32];
+	pid_t pid;
 	atomic_bool ends;
 	double stopped_ms;
 };
@@ -32,14 +31,9 @@ static void *watch(void *argument)
 	double last = bench_now_ms();
 
 	while (!atomic_load(&self->ends)) {
-		char text[256] = "";
-		int fd = open(self->path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-			bench_fail("%s cannot be read", self->path);
-		close(fd);
-		const char *state = strrchr(text, ')');
+		char state = bench_state(self->pid);
 		double now = bench_now_ms();
-		if (state && (state[2] == 't' || state[2] == 'T'))
+		if (state == 't' || state == 'T')
 			self->stopped_ms += now - last;
 		last = now;
 		usleep(100);
@@ -50,10 +44,9 @@ static void *watch(void *argument)
 static double watched(const char *command, pid_t target, double *ret_stopped_ms)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
-	struct watch self = { .stopped_ms = 0 };
+	struct watch self = { .pid = target };
 	pthread_t thread;
 
-	snprintf(self.path, sizeof(self.path), "/proc/%d/stat", (int)target);
 	if (pthread_create(&thread, NULL, watch, &self) != 0)
 		bench_fail("cannot start a thread");
 	double wall = bench_time(argv);

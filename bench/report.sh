@@ -61,6 +61,7 @@ report()
 	"$dir/read" "$memtool" "$dir/heap" 10000000 24 351 1.25 5
 	"$dir/read" "$memtool" "$dir/heap" 100000 8192 73728 0.6 5
 	"$dir/snapshot" "$memtool"
+	"$dir/interrupt" "$memtool" "$dir/heap"
 	"$dir/start" "$memtool" "$dir/heap" "$agent"
 	"$dir/attach" "$dir/heap" "$agent"
 	"$dir/peers" "$memtool" "$dir/heap"
