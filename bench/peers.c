@@ -6,54 +6,20 @@
  *	peers MEMTOOL HEAP [COUNT [RUNS]]
  *
  * Their commands come from the environment, for sh(1), which has the target in $PID: BENCH_GDB,
- * BENCH_GEF, BENCH_CORE_ANALYZER and BENCH_CHAP. The pause is seen from outside, for all alike: the
- * state in /proc/PID/stat, looked at every 100 us.
+ * BENCH_GEF, BENCH_CORE_ANALYZER and BENCH_CHAP. The pause is seen from outside (watch.h), for all
+ * alike.
  */
 #include "bench/bench.h"
+#include "bench/watch.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-struct watch {
-	pid_t pid;
-	atomic_bool ends;
-	double stopped_ms;
-};
-
-static void *watch(void *argument)
-{
-	struct watch *self = argument;
-	double last = bench_now_ms();
-
-	while (!atomic_load(&self->ends)) {
-		char state = bench_state(self->pid);
-		double now = bench_now_ms();
-		if (state == 't' || state == 'T')
-			self->stopped_ms += now - last;
-		last = now;
-		usleep(100);
-	}
-	return NULL;
-}
 
 static double watched(const char *command, pid_t target, double *ret_stopped_ms)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
-	struct watch self = { .pid = target };
-	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, watch, &self) != 0)
-		bench_fail("cannot start a thread");
-	double wall = bench_time(argv);
-	atomic_store(&self.ends, true);
-	pthread_join(thread, NULL);
-	*ret_stopped_ms = self.stopped_ms;
-	return wall;
+	return watch_run(argv, target, ret_stopped_ms);
 }
 
 static void compare(const char *name, const char *variable, const char *own, pid_t target,
