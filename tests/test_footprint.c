@@ -43,10 +43,12 @@ static long footprint(pid_t pid, const char *field)
  * A part of a page table for what was read of files, and nothing like the 128 MiB that 64 GiB need.
  */
 #define TABLES_MORE 32
+/* The pages of the stack that the frames of a snapshot are written to (target/inject_frame.h). */
+#define STACK_MORE 20
 
-static void check(bool no_stop)
+/* more is what its memory may have grown by, in kB. */
+static void check(const struct session_options *options, enum read_method method, long more)
 {
-	const struct session_options options = { .no_stop = no_stop };
 	struct spawned *child = spawn_program(spawn_path("tests/fixtures/sparse"));
 	struct session *session;
 	struct heap *heap;
@@ -54,8 +56,9 @@ static void check(bool no_stop)
 	spawn_expect(child, "ready");
 	spawn_wait_at_rest(child->pid);
 	long memory = footprint(child->pid, "RssAnon:"), tables = footprint(child->pid, "VmPTE:");
-	truth_read(child->pid, &options, &session, &heap);
-	assert_int_equal(footprint(child->pid, "RssAnon:"), memory);
+	truth_read(child->pid, options, &session, &heap);
+	assert_int_equal(session->method, method);
+	assert_in_range(footprint(child->pid, "RssAnon:"), memory, memory + more);
 	assert_in_range(footprint(child->pid, "VmPTE:"), tables, tables + TABLES_MORE);
 	truth_check_audit(heap);
 	truth_check(child->text, heap, &session->process->memory);
@@ -67,13 +70,19 @@ static void check(bool no_stop)
 static void test_stopped(void **state)
 {
 	(void)state;
-	check(false);
+	check(&(struct session_options){ 0 }, READ_STOPPED, 0);
 }
 
 static void test_running(void **state)
 {
 	(void)state;
-	check(true);
+	check(&(struct session_options){ .no_stop = true }, READ_RUNNING, 0);
+}
+
+static void test_snapshot(void **state)
+{
+	(void)state;
+	check(&(struct session_options){ .snapshot = true }, READ_SNAPSHOT, STACK_MORE);
 }
 
 int main(void)
@@ -81,6 +90,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_stopped, spawn_teardown),
 		cmocka_unit_test_teardown(test_running, spawn_teardown),
+		cmocka_unit_test_teardown(test_snapshot, spawn_teardown),
 	};
 
 	spawn_watchdog(300);
