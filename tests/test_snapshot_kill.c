@@ -8,7 +8,7 @@
  * would have collected it by itself; see target/snapshot.h.
  *
  * Link: tests/test_snapshot_kill.c tests/spawn.c, cmocka.
- * Needs at run time: memtool, tests/fixtures/busy, tests/fixtures/.libs/killer.so,
+ * Needs at run time: memtool, tests/fixtures/busy and subject, tests/fixtures/.libs/killer.so,
  * MEMTOOL_BUILDDIR.
  */
 #include "tests/spawn.h"
@@ -174,6 +174,27 @@ static void test_interrupt(void **state __attribute__((__unused__)))
 	spawn_end(target);
 }
 
+/* As after nohup(1): a signal that is ignored ends nothing, not even while a big heap is read. */
+static void test_ignored(void **state __attribute__((__unused__)))
+{
+	struct spawned *target = spawn_program(spawn_path("tests/fixtures/subject"));
+	bool sent = true;
+	int step;
+
+	spawn_expect(target, "subject ");
+	spawn_write(target, "fill 9000\n");
+	spawn_expect(target, "fill");
+	assert_true(signal(SIGHUP, SIG_IGN) != SIG_ERR);
+	for (step = 1; step < STEPS_MAX && sent; step++) {
+		assert_int_equal(run_with(target, step, "KILL_SIGNAL=1"), 0);
+		sent = unlink(told_path()) == 0;
+	}
+	signal(SIGHUP, SIG_DFL);
+	assert_false(sent);
+	assert_in_range(step, 15, STEPS_MAX - 1);
+	spawn_end(target);
+}
+
 /* The program is killed meanwhile: it ends, and memtool too. */
 static void test_target_killed(void **state __attribute__((__unused__)))
 {
@@ -226,6 +247,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_suspend, end_test),
 		cmocka_unit_test_teardown(test_compute, end_test),
 		cmocka_unit_test_teardown(test_interrupt, end_test),
+		cmocka_unit_test_teardown(test_ignored, end_test),
 		cmocka_unit_test_teardown(test_target_killed, end_test),
 	};
 

@@ -27,13 +27,22 @@ struct snapshot {
 /* By which a terminal, or somebody who is polite, ends us. */
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
+/* Blocked, a signal would stay pending even if it is ignored (sig_ignored() in kernel/signal.c). */
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static void block_signals(struct snapshot *snapshot)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
-		sigaddset(&set, ending[i]);
+		if (!is_ignored(ending[i]))
+			sigaddset(&set, ending[i]);
 	pthread_sigmask(SIG_BLOCK, &set, &snapshot->before);
 	snapshot->blocks = true;
 }
