@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * To look at a process does not make it larger: neither its memory nor its page tables.
+ * To look at a process does not make it larger: neither its memory nor its page tables. And a
+ * snapshot of it takes no memory for what the process does not write to.
  *
  * Link: tests/test_footprint.c tests/truth.c tests/spawn.c, the reader, cmocka.
- * Needs at run time: tests/fixtures/sparse, MEMTOOL_BUILDDIR.
+ * Needs at run time: tests/fixtures/sparse and subject, MEMTOOL_BUILDDIR.
  */
 #include "tests/spawn.h"
 #include "tests/truth.h"
@@ -22,13 +23,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What /proc/PID/status says, in kB. Pages of files are not counted: libc's are everybody's. */
-static long footprint(pid_t pid, const char *field)
+/* What a file of /proc/PID says, in kB. */
+static long look_up(pid_t pid, const char *name, const char *field)
 {
 	char path[64], line[256];
 	long kilobytes = -1;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	assert_non_null(file);
 	while (kilobytes < 0 && fgets(line, sizeof(line), file)) {
@@ -37,6 +38,12 @@ static long footprint(pid_t pid, const char *field)
 	}
 	assert_true(kilobytes >= 0);
 	return kilobytes;
+}
+
+/* Pages of files are not counted: libc's are everybody's. */
+static long footprint(pid_t pid, const char *field)
+{
+	return look_up(pid, "status", field);
 }
 
 /*
@@ -85,12 +92,55 @@ static void test_snapshot(void **state)
 	check(&(struct session_options){ .snapshot = true }, READ_SNAPSHOT, STACK_MORE);
 }
 
+struct sharing {
+	pid_t pid;
+	int looks;
+	long least; /* that the process has shared at any time, in kB */
+};
+
+static bool look(void *context, const struct memtool_progress *progress)
+{
+	struct sharing *sharing = context;
+	long shared = look_up(sharing->pid, "smaps_rollup", "Shared_Dirty:");
+
+	(void)progress;
+	if (sharing->looks++ == 0 || shared < sharing->least)
+		sharing->least = shared;
+	return true;
+}
+
+/* While a snapshot is read, the process and its copy go on having the same pages. */
+static void test_snapshot_shares(void **state)
+{
+	struct spawned *child = spawn_program(spawn_path("tests/fixtures/subject"));
+	struct sharing sharing = { .pid = child->pid };
+	const struct session_options options = {
+		.snapshot = true,
+		.progress = look,
+		.progress_context = &sharing,
+	};
+	struct session *session;
+	struct heap *heap;
+
+	(void)state;
+	spawn_expect(child, "subject ");
+	spawn_write(child, "fill 9000\n"); /* of 1000 bytes */
+	spawn_expect(child, "fill");
+	truth_read(child->pid, &options, &session, &heap);
+	assert_int_equal(session->method, READ_SNAPSHOT);
+	assert_true(sharing.looks > 1);
+	assert_in_range(sharing.least, 8500, 20000);
+	heap_destroy(heap);
+	session_close(session);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_stopped, spawn_teardown),
 		cmocka_unit_test_teardown(test_running, spawn_teardown),
 		cmocka_unit_test_teardown(test_snapshot, spawn_teardown),
+		cmocka_unit_test_teardown(test_snapshot_shares, spawn_teardown),
 	};
 
 	spawn_watchdog(300);

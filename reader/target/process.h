@@ -4,9 +4,9 @@
  * target/stop.h's.
  *
  * All reading of memory goes through process->memory. Bytes come by process_vm_readv(2), and, where
- * that is refused or not there, from /proc/PID/mem; both ways, only what the target may read itself
- * is readable (not PROT_NONE). A process that ends, execs, or whose pid is reused while it is open
- * yields MEMTOOL_ERROR_NO_PROCESS, not another process's bytes:
+ * that is refused or not there, or of a snapshot, from /proc/PID/mem; both ways, only what the
+ * target may read itself is readable (not PROT_NONE). A process that ends, execs, or whose pid is
+ * reused while it is open yields MEMTOOL_ERROR_NO_PROCESS, not another process's bytes:
  *
  * - /proc/PID/mem is opened once and stays bound to the address space that was there; when that has
  *   gone, it reads as empty. While the target runs, each read ends with a look at it.
@@ -40,7 +40,7 @@ struct process {
 	/* Private to this room. */
 	pid_t reader; /* a thread by which memory is read while none is held */
 	pid_t held; /* one of the threads while all of them are held, else 0 */
-	bool vm_readv_refused; /* read from mem_fd, then, where maps says that it is readable */
+	bool by_file; /* read from mem_fd, where maps says that it is readable */
 	struct maps maps; /* empty unless held and needed */
 };
 

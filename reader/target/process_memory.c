@@ -117,7 +117,7 @@ static struct memtool_error *process_memory_read(struct memory *memory, uint64_t
 	size_t count = 0;
 	int errnum = EPERM;
 
-	if (!process->vm_readv_refused)
+	if (!process->by_file)
 		errnum = read_by_thread(process, address, buffer, length, &count);
 	struct memtool_error *error = NULL;
 	switch (errnum) {
@@ -126,7 +126,7 @@ static struct memtool_error *process_memory_read(struct memory *memory, uint64_t
 		break;
 	case EPERM:
 	case ENOSYS:
-		process->vm_readv_refused = true;
+		process->by_file = true;
 		__attribute__((__fallthrough__));
 	case ESRCH: /* the thread has gone, with or without the process */
 		error = read_from_file(process, address, buffer, length, &count);

@@ -144,9 +144,16 @@ struct memtool_error *snapshot_open(struct snapshot *snapshot, struct process **
 {
 	struct memtool_error *error = process_open(snapshot->clone, ret);
 
-	if (!error)
-		process_set_held(*ret, snapshot->clone);
-	return error;
+	if (error)
+		return error;
+	process_set_held(*ret, snapshot->clone);
+	/*
+	 * process_vm_readv(2) pins pages, and a page that two processes share is copied before it
+	 * is pinned (gup_must_unshare() in mm/internal.h, since Linux 5.19): all that is read would
+	 * take memory once more. /proc/PID/mem does not pin.
+	 */
+	(*ret)->by_file = true;
+	return NULL;
 }
 
 static void kill_clone(const struct snapshot *snapshot)
