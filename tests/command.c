@@ -10,8 +10,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-const struct spawn_result *command_run(const char *words, pid_t pid)
+static const struct spawn_result *run_as(uid_t uid, const char *words, pid_t pid)
 {
 	char copy[200], number[16], *rest = NULL;
 	const char *argv[10] = { spawn_memtool() };
@@ -26,7 +27,25 @@ const struct spawn_result *command_run(const char *words, pid_t pid)
 	snprintf(number, sizeof(number), "%d", pid);
 	if (pid)
 		argv[count] = number;
-	return spawn_run(&(struct spawn_how){ .argv = argv });
+	return spawn_run(&(struct spawn_how){ .argv = argv, .uid = uid });
+}
+
+const struct spawn_result *command_run(const char *words, pid_t pid)
+{
+	return run_as(0, words, pid);
+}
+
+const struct spawn_result *command_run_as_nobody(const char *words, pid_t pid)
+{
+	return run_as(COMMAND_NOBODY, words, pid);
+}
+
+void command_skip_without_nobody(void)
+{
+	if (geteuid() == 0 && spawn_exit_code(command_run_as_nobody("--version", 0)) == 0)
+		return;
+	print_message("  needs root, and a build tree that nobody can read\n");
+	skip();
 }
 
 const char *command_answer(const char *words, pid_t pid)

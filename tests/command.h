@@ -8,7 +8,15 @@
 /* "info --format=json" and the like, with the pid behind it; no pid if that is 0. */
 const struct spawn_result *command_run(const char *words, pid_t pid);
 
-/* The same, which must succeed without a word on standard error; what it printed. */
+/*
+ * The same as user nobody; and skips the test where that cannot be done: by who is not root, or
+ * with a build tree that nobody may read.
+ */
+#define COMMAND_NOBODY 65534
+const struct spawn_result *command_run_as_nobody(const char *words, pid_t pid);
+void command_skip_without_nobody(void);
+
+/* As command_run(), but it must succeed without a word on standard error; what it printed. */
 const char *command_answer(const char *words, pid_t pid);
 
 /* Must fail with 2, print nothing, and say why in one line, in which that word is. */

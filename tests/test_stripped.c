@@ -28,8 +28,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define NOBODY 65534
-
 static struct libc_copy libc;
 static char program[300]; /* a stripped copy of one; "" if there is none */
 
@@ -150,29 +148,6 @@ static void test_unset(void **state)
 	expect(text, "every byte accounted for");
 }
 
-static const struct spawn_result *as_nobody(const char *command, pid_t pid)
-{
-	char number[16];
-
-	snprintf(number, sizeof(number), "%d", pid);
-	return spawn_run(
-		&(struct spawn_how){ .argv = (const char *const[]){ spawn_memtool(), command,
-								    "--format=csv", number, NULL },
-				     .uid = NOBODY });
-}
-
-static void skip_unless_root(void)
-{
-	const struct spawn_result *result = spawn_run(&(struct spawn_how){
-		.argv = (const char *const[]){ spawn_memtool(), "--version", NULL },
-		.uid = geteuid() == 0 ? NOBODY : 0 });
-
-	if (geteuid() == 0 && spawn_exit_code(result) == 0)
-		return;
-	print_message("  needs root, and a build tree that nobody can read\n");
-	skip();
-}
-
 /* Root can still have a deleted file from the kernel; others see what is in memory by now. */
 static void expect_same_without_file(struct spawned *child)
 {
@@ -182,7 +157,7 @@ static void expect_same_without_file(struct spawned *child)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		snprintf(words, sizeof(words), "%s --format=csv", commands[i]);
 		char *with = strdup(command_answer(words, child->pid));
-		const struct spawn_result *without = as_nobody(commands[i], child->pid);
+		const struct spawn_result *without = command_run_as_nobody(words, child->pid);
 		if (spawn_exit_code(without) != 0 || without->err[0])
 			fail_msg("%s", without->err);
 		assert_string_equal(without->out, with);
@@ -193,11 +168,11 @@ static void expect_same_without_file(struct spawned *child)
 static void test_deleted_libc(void **state)
 {
 	(void)state;
-	skip_unless_root();
+	command_skip_without_nobody();
 	libc_copy_change_build_id(&libc);
 	for (size_t i = 0; i < sizeof(fixtures) / sizeof(fixtures[0]); i++) {
 		const struct fixture *fixture = &fixtures[i];
-		struct spawned *child = ready(libc_copy_start(&libc, NOBODY, fixture->name,
+		struct spawned *child = ready(libc_copy_start(&libc, COMMAND_NOBODY, fixture->name,
 							      fixture->first, fixture->second));
 		libc_copy_remove(&libc);
 		expect_same_without_file(child);
@@ -220,10 +195,10 @@ static void test_deleted_and_tuned(void **state)
 	};
 
 	(void)state;
-	skip_unless_root();
+	command_skip_without_nobody();
 	libc_copy_change_build_id(&libc);
-	struct spawned *child = ready(spawn(
-		&(struct spawn_how){ .argv = argv, .environment = environment, .uid = NOBODY }));
+	struct spawned *child = ready(spawn(&(struct spawn_how){
+		.argv = argv, .environment = environment, .uid = COMMAND_NOBODY }));
 	libc_copy_unlink(&libc);
 	expect_same_without_file(child);
 }
@@ -301,10 +276,11 @@ static void test_deleted_static(void **state)
 {
 	const char *original = *state;
 
-	skip_unless_root();
+	command_skip_without_nobody();
 	strip(original);
 	const char *const argv[] = { program, "tcache", "2", NULL };
-	struct spawned *child = ready(spawn(&(struct spawn_how){ .argv = argv, .uid = NOBODY }));
+	struct spawned *child =
+		ready(spawn(&(struct spawn_how){ .argv = argv, .uid = COMMAND_NOBODY }));
 	unlink(program);
 	expect_same_without_file(child);
 }
