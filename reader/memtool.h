@@ -292,7 +292,10 @@ memtool_string_length(struct memtool_target *MEMTOOL_NONNULL target, uint64_t ad
  * Symbols
  */
 
-/** A symbol that a module defines, in its .symtab, its .dynsym, or its debug file's .symtab. */
+/**
+ * A symbol that a module defines, in its .symtab, its .dynsym (that in memory, where its file
+ * cannot be had), or its debug file's .symtab.
+ */
 struct memtool_symbol {
 	/* In the target; of a thread-local symbol, its offset in the module's TLS block. */
 	uint64_t address;

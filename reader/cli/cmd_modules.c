@@ -36,7 +36,9 @@ static const char *symbols_of(const struct module_tables *tables)
 		return "symtab";
 	if (tables->debug_path)
 		return "debug";
-	return tables->dynsym ? "dynsym" : "none";
+	if (!tables->dynsym)
+		return "none";
+	return tables->file_missing ? "memory" : "dynsym";
 }
 
 static const char *role_of(const struct module *module)
@@ -44,6 +46,18 @@ static const char *role_of(const struct module *module)
 	if (module->executable)
 		return "program";
 	return module->linker ? "linker" : "library";
+}
+
+/* A file that is deleted can be had all the same where the kernel lets us. */
+static void name_cell(struct table *table, const struct module *module,
+		      const struct module_tables *tables)
+{
+	const char *note = module->deleted ? "deleted" : tables->file_missing;
+
+	if (note)
+		table_printf(table, "%s (%s)", module->name, note);
+	else
+		table_cell(table, module->name);
 }
 
 static struct memtool_error *write_text(const struct inspection *inspection, const void *settings_,
@@ -73,7 +87,7 @@ static struct memtool_error *write_text(const struct inspection *inspection, con
 		table_cell(table, role_of(module));
 		table_cell(table, symbols_of(tables));
 		table_cell(table, module->build_id_size ? build_id_of(module).text : "-");
-		table_printf(table, "%s%s", module->name, module->deleted ? " (deleted)" : "");
+		name_cell(table, module, tables);
 		table_cell(table, tables->debug_path ? tables->debug_path : "");
 	}
 	return table_print(table, output);
@@ -99,7 +113,8 @@ static void module_json(const struct module *module, const struct module_tables 
 	json_bool(json, "deleted", module->deleted);
 	json_string(json, "role", role_of(module));
 	json_string(json, "symbols", symbols_of(tables));
-	json_bool(json, "file", tables->file);
+	json_bool(json, "file", !tables->file_missing);
+	string_or_null(json, "file_missing", tables->file_missing);
 	json_bool(json, "symtab", tables->symtab);
 	json_bool(json, "dynsym", tables->dynsym);
 	string_or_null(json, "debug_file", tables->debug_path);
@@ -139,7 +154,7 @@ static struct memtool_error *write_csv(const struct inspection *inspection, cons
 {
 	const struct settings *settings = settings_;
 	struct csv csv = csv_start(output, "start,end,bias,name,build_id,deleted,role,symbols,file,"
-					   "symtab,dynsym,debug_file");
+					   "symtab,dynsym,debug_file,file_missing");
 
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct module *module = inspection->modules->data[i];
@@ -152,10 +167,11 @@ static struct memtool_error *write_csv(const struct inspection *inspection, cons
 		csv_bool(&csv, module->deleted);
 		csv_string(&csv, role_of(module));
 		csv_string(&csv, symbols_of(tables));
-		csv_bool(&csv, tables->file);
+		csv_bool(&csv, !tables->file_missing);
 		csv_bool(&csv, tables->symtab);
 		csv_bool(&csv, tables->dynsym);
 		csv_string(&csv, tables->debug_path ? tables->debug_path : "");
+		csv_string(&csv, tables->file_missing ? tables->file_missing : "");
 		csv_end_row(&csv);
 	}
 	return NULL;
@@ -167,8 +183,10 @@ static enum exit_status run(int argc, char **argv)
 		"Shows the ELF files mapped in a process: address range, load bias, build-id and "
 		"name, and where symbols of each can be had."
 		"\vSYMBOLS is symtab (the file's full table), debug (that of an installed debug "
-		"file), dynsym (only what the file exports) or none. BIAS is what to add to the "
-		"file's addresses. The process is not stopped. jsonl and csv have a line for each "
+		"file), dynsym (only what the file exports), memory (the same, read from memory "
+		"as the file cannot be had, which NAME says why) or none. BIAS is what to add to "
+		"the file's addresses. The process is not stopped. jsonl and csv have a line for "
+		"each "
 		"module.");
 	static const struct inspect_answer answer = {
 		.level = INSPECT_MODULES,

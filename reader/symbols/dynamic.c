@@ -7,7 +7,8 @@
 #define RELA_MAX (UINT64_C(64) << 20)
 
 struct tags {
-	uint64_t symtab, strtab, gnu_hash, hash, soname, rela, rela_size;
+	uint64_t symtab, strtab, strtab_size, gnu_hash, hash, versym, verdef;
+	uint64_t soname, rela, rela_size;
 	bool has_soname;
 };
 
@@ -25,6 +26,15 @@ static void take_tag(const Elf64_Dyn *entry, struct tags *tags, struct dynamic *
 		break;
 	case DT_STRTAB:
 		tags->strtab = entry->d_un.d_ptr;
+		break;
+	case DT_STRSZ:
+		tags->strtab_size = entry->d_un.d_val;
+		break;
+	case DT_VERSYM:
+		tags->versym = entry->d_un.d_ptr;
+		break;
+	case DT_VERDEF:
+		tags->verdef = entry->d_un.d_ptr;
 		break;
 	case DT_SONAME:
 		tags->soname = entry->d_un.d_val;
@@ -114,6 +124,9 @@ struct memtool_error *dynamic_read(const struct module *module, struct memory *m
 	dynamic.strtab = runtime_address(module, tags.strtab, 1);
 	dynamic.gnu_hash = runtime_address(module, tags.gnu_hash, 1);
 	dynamic.hash = runtime_address(module, tags.hash, 1);
+	dynamic.strtab_size = tags.strtab_size;
+	dynamic.versym = runtime_address(module, tags.versym, 1);
+	dynamic.verdef = runtime_address(module, tags.verdef, 1);
 	if (rela && tags.rela_size <= RELA_MAX)
 		dynamic.rela = (struct range){ rela, rela + tags.rela_size };
 	*ret = dynamic;

@@ -19,6 +19,8 @@ struct dynamic {
 	struct range rela; /* DT_RELA, as runtime addresses; may be empty */
 	/* DT_SYMTAB, DT_STRTAB, DT_GNU_HASH and DT_HASH, as runtime addresses; 0: not there. */
 	uint64_t symtab, strtab, gnu_hash, hash;
+	uint64_t strtab_size; /* DT_STRSZ: what it says, and it may say anything */
+	uint64_t versym, verdef; /* DT_VERSYM and DT_VERDEF, as runtime addresses; 0: not there */
 	bool executable; /* there is a DT_DEBUG: linkers put it into executables only */
 	uint64_t debug; /* its value, the address of struct r_debug; 0 until ld.so has run */
 };

@@ -15,15 +15,21 @@
 #define PHDR_MAX     256
 
 /* Whether all of it could be read. */
-static bool read_at(int fd, uint64_t offset, void *buffer, uint64_t size)
+static bool read_at(const struct elf_file *file, uint64_t offset, void *buffer, uint64_t size)
 {
 	uint64_t done = 0;
 
-	if (offset > INT64_MAX - size)
+	if (file->bytes) {
+		if (offset > file->size || size > file->size - offset)
+			return false;
+		memcpy(buffer, (const uint8_t *)file->bytes + offset, size);
+		return true;
+	}
+	if (size > INT64_MAX || offset > INT64_MAX - size)
 		return false;
 	while (done < size) {
-		ssize_t count =
-			pread(fd, (uint8_t *)buffer + done, size - done, (off_t)(offset + done));
+		ssize_t count = pread(file->fd, (uint8_t *)buffer + done, size - done,
+				      (off_t)(offset + done));
 		if (count <= 0)
 			return false;
 		done += (uint64_t)count;
@@ -39,27 +45,28 @@ static bool is_ours(const Elf64_Ehdr *header)
 }
 
 /* From SHN_LORESERVE on, section 0 has the number (elf(5), e_shnum). */
-static uint64_t count_sections(int fd, const Elf64_Ehdr *header)
+static uint64_t count_sections(const struct elf_file *file)
 {
+	const Elf64_Ehdr *header = &file->header;
 	Elf64_Shdr first;
 
 	if (header->e_shoff == 0 || header->e_shentsize != sizeof(first))
 		return 0;
 	if (header->e_shnum)
 		return header->e_shnum;
-	return read_at(fd, header->e_shoff, &first, sizeof(first)) ? first.sh_size : 0;
+	return read_at(file, header->e_shoff, &first, sizeof(first)) ? first.sh_size : 0;
 }
 
 /* A file whose section headers cannot be had has none. */
 static void read_sections(struct elf_file *file)
 {
-	uint64_t count = count_sections(file->fd, &file->header);
+	uint64_t count = count_sections(file);
 	_cleanup_free_ Elf64_Shdr *headers = NULL;
 
 	if (count == 0 || count > SECTIONS_MAX)
 		return;
 	headers = malloc(count * sizeof(*headers));
-	if (!headers || !read_at(file->fd, file->header.e_shoff, headers, count * sizeof(*headers)))
+	if (!headers || !read_at(file, file->header.e_shoff, headers, count * sizeof(*headers)))
 		return;
 	file->sections = malloc(count * sizeof(*file->sections));
 	if (!file->sections)
@@ -69,17 +76,35 @@ static void read_sections(struct elf_file *file)
 	file->section_count = count;
 }
 
-bool elf_file_open(int descriptor, struct elf_file *ret)
+/* Takes over what file has, also on failure. */
+static bool open_headers(struct elf_file *file, struct elf_file *ret)
 {
-	_cleanup_close_ int fd = descriptor;
-	struct elf_file file = ELF_FILE_NONE;
-
-	if (fd < 0 || !read_at(fd, 0, &file.header, sizeof(file.header)) || !is_ours(&file.header))
+	if (!read_at(file, 0, &file->header, sizeof(file->header)) || !is_ours(&file->header)) {
+		elf_file_close(file);
 		return false;
-	file.fd = no_cleanup_fd(fd);
-	read_sections(&file);
-	*ret = file;
+	}
+	read_sections(file);
+	*ret = *file;
 	return true;
+}
+
+bool elf_file_open(int fd, struct elf_file *ret)
+{
+	struct elf_file file = { .fd = fd };
+
+	return fd >= 0 && open_headers(&file, ret);
+}
+
+bool elf_file_of_bytes(void *bytes, size_t size, struct elf_file *ret)
+{
+	struct elf_file file = { .fd = -1, .bytes = bytes, .size = size };
+
+	return open_headers(&file, ret);
+}
+
+bool elf_file_is_open(const struct elf_file *file)
+{
+	return file->fd >= 0 || file->bytes;
 }
 
 void elf_file_close(struct elf_file *file)
@@ -87,6 +112,7 @@ void elf_file_close(struct elf_file *file)
 	for (size_t i = 0; i < file->section_count; i++)
 		free(file->sections[i].bytes);
 	free(file->sections);
+	free(file->bytes);
 	cleanup_close(&file->fd);
 	*file = (struct elf_file)ELF_FILE_NONE;
 }
@@ -113,7 +139,7 @@ bool elf_section_read(const struct elf_file *file, const struct elf_section *sec
 	    __builtin_add_overflow(header->sh_offset, offset, &at))
 		return false;
 	if (!section->bytes)
-		return read_at(file->fd, at, buffer, size);
+		return read_at(file, at, buffer, size);
 	memcpy(buffer, (const uint8_t *)section->bytes + offset, size);
 	return true;
 }
@@ -128,7 +154,7 @@ const void *elf_section_bytes(const struct elf_file *file, struct elf_section *s
 		return NULL;
 	if (!section->bytes) {
 		bytes = malloc(header->sh_size);
-		if (!bytes || !read_at(file->fd, header->sh_offset, bytes, header->sh_size))
+		if (!bytes || !read_at(file, header->sh_offset, bytes, header->sh_size))
 			return NULL;
 		section->bytes = no_cleanup_ptr(bytes);
 	}
@@ -195,7 +221,7 @@ static enum build_id_match match_segments(const struct elf_file *file, const uin
 	size_t count = file->header.e_phnum;
 
 	if (file->header.e_phentsize != sizeof(headers[0]) || count > PHDR_MAX ||
-	    !read_at(file->fd, file->header.e_phoff, headers, count * sizeof(headers[0])))
+	    !read_at(file, file->header.e_phoff, headers, count * sizeof(headers[0])))
 		return BUILD_ID_NONE;
 	for (size_t i = 0; i < count && match == BUILD_ID_NONE; i++) {
 		_cleanup_free_ uint8_t *notes = NULL;
@@ -204,7 +230,7 @@ static enum build_id_match match_segments(const struct elf_file *file, const uin
 		if (headers[i].p_type != PT_NOTE || length > NOTES_MAX)
 			continue;
 		notes = malloc(length);
-		if (notes && read_at(file->fd, headers[i].p_offset, notes, length))
+		if (notes && read_at(file, headers[i].p_offset, notes, length))
 			match = match_notes(notes, length, headers[i].p_align, build_id, size);
 	}
 	return match;

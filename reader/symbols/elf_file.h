@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An open ELF file: a module's own, or its debug file. Its headers and sections, which is all that
- * symbols and build-ids take.
+ * An open ELF file: a module's own, its debug file, or one that is made of what is in the target's
+ * memory (symbols/memory_symbols.h). Its headers and sections, which is all that symbols and
+ * build-ids take.
  *
  * libelf would do the same, and would have to be loaded for it by each run of the command, which
  * takes longer than what it would do: only DWARF goes by way of it (symbols/dwarf.h).
@@ -22,6 +23,8 @@
 
 struct elf_file {
 	int fd; /* -1: there is none */
+	void *bytes; /* of one in memory, whole; else NULL */
+	size_t size;
 	Elf64_Ehdr header;
 	struct elf_section *sections; /* as of the section header table; none if that is no good */
 	size_t section_count;
@@ -39,6 +42,12 @@ struct elf_section {
 
 /* Takes over fd, which may be -1, also on failure. False unless it is 64-bit x86-64 ELF. */
 bool elf_file_open(int fd, struct elf_file *ret);
+
+/* The same for size bytes that malloc(3) gave; takes them over, also on failure. */
+bool elf_file_of_bytes(void *bytes, size_t size, struct elf_file *ret);
+
+/* False of ELF_FILE_NONE. */
+bool elf_file_is_open(const struct elf_file *file);
 
 void elf_file_close(struct elf_file *file);
 

@@ -104,7 +104,7 @@ struct malloc_code libc_malloc_code(const struct libc *libc, bool symtab)
 			(struct symbol_query){ callees[i], NULL, SYMTAB_FUNCTION, .rank = 0 };
 	if (symtab)
 		module_search_symtab(module, queries, NAMES + CALLEES);
-	const struct elf_file *file = module_file(module);
+	const struct elf_file *file = module_symbol_file(module);
 	if (!queries[INTERNAL].rank && file)
 		symtab_search(file, SHT_DYNSYM, queries, NAMES + CALLEES);
 

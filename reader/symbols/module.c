@@ -61,7 +61,7 @@ static struct memtool_error *add_module(struct module_array *array, struct proce
 	if (error || !found)
 		return error;
 
-	module->files = module_files_create(process->pid, mapping);
+	module->files = module_files_create(process, maps, mapping);
 	if (!module->files || !module_array_append(array, &module))
 		return memtool_error_no_memory;
 	module = NULL;

@@ -5,8 +5,8 @@
  * This room is the only one that includes libelf or libdw headers, which only DWARF takes. What a module is (load bias, build-id, TLS) is read from the target's memory. Its file is
  * the target's file: opened through /proc/PID/map_files, or by its path below /proc/PID/root or our
  * own, and believed only if its build-id is the one in memory; where that has none, if its device
- * and inode are those of the mapping. A file that is gone or not ours to open costs the symbols in
- * it, not the module. A debug file is looked for by build-id (/usr/lib/debug/.build-id, ours and
+ * and inode are those of the mapping. Of a file that is gone or not ours to open, what it exports
+ * is read from memory. A debug file is looked for by build-id (/usr/lib/debug/.build-id, ours and
  * the target's), by .gnu_debuglink, and by debuginfod where DEBUGINFOD_URLS is set, and is checked
  * the same way.
  *
@@ -72,17 +72,24 @@ struct module_symbol {
 };
 
 /*
- * A defined symbol by exact name: from .symtab of the file, else its .dynsym, else .symtab of the
- * debug file, which is not even looked for until then. Global symbols win over local ones of that
- * name; versions are ignored, the default one wins. False if there is none, or no symbol table.
+ * A defined symbol by exact name: from .symtab of the file, else its .dynsym, which may be that in
+ * memory, else .symtab of the debug file, which is not even looked for until then. Global symbols
+ * win over local ones of that name; versions are ignored, the default one wins. False if there is
+ * none, or no symbol table.
  */
 bool module_find_symbol(struct module *module, const char *name, struct module_symbol *ret);
 
+/*
+ * Why the module's file cannot be had: "deleted", "Permission denied" and the like; NULL: it can.
+ * Lives as long as the module.
+ */
+const char *module_file_missing(struct module *module);
+
 /* Where a module's symbols are, by its own file and an installed debug file. */
 struct module_tables {
-	bool file; /* the module's file could be had */
-	bool symtab; /* it has a .symtab */
-	bool dynsym;
+	const char *file_missing; /* as module_file_missing() has it */
+	bool symtab; /* the file has a .symtab */
+	bool dynsym; /* if its file is missing: in memory */
 	char *debug_path; /* of a debug file with a .symtab, as we see it, or NULL; to be freed */
 };
 

@@ -2,31 +2,41 @@
 #include "symbols/module_files.h"
 
 #include "symbols/debug_file.h"
+#include "symbols/memory_symbols.h"
 #include "symbols/open_file.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 struct module_files {
-	pid_t pid;
+	struct process *process;
+	const struct maps *maps;
 	const struct mapping *mapping;
 	struct elf_file file;
+	struct elf_file memory; /* what stands in for file */
 	struct elf_file debug;
+	char missing[64]; /* why there is no file by its path */
 	bool file_tried;
+	bool memory_tried;
 	bool debug_tried; /* among what is installed */
 	bool debug_asked; /* debuginfod */
 };
 
-struct module_files *module_files_create(pid_t pid, const struct mapping *mapping)
+struct module_files *module_files_create(struct process *process, const struct maps *maps,
+					 const struct mapping *mapping)
 {
 	struct module_files *files = malloc(sizeof(*files));
 
 	if (files)
 		*files = (struct module_files){
-			.pid = pid,
+			.process = process,
+			.maps = maps,
 			.mapping = mapping,
 			.file = ELF_FILE_NONE,
+			.memory = ELF_FILE_NONE,
 			.debug = ELF_FILE_NONE,
 		};
 	return files;
@@ -37,6 +47,7 @@ void module_files_destroy(struct module_files *files)
 	if (!files)
 		return;
 	elf_file_close(&files->file);
+	elf_file_close(&files->memory);
 	elf_file_close(&files->debug);
 	free(files);
 }
@@ -75,8 +86,8 @@ static int open_map_file(const struct module_files *files)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)files->pid,
-		 files->mapping->range.start, files->mapping->range.end);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+		 (int)files->process->pid, files->mapping->range.start, files->mapping->range.end);
 	return open_regular(path);
 }
 
@@ -84,8 +95,22 @@ static int open_exe(const struct module_files *files)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)files->pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)files->process->pid);
 	return open_regular(path);
+}
+
+/* Where the target itself looks: whoever wants the file can do something about what fails there. */
+static bool open_by_path(const struct module *module)
+{
+	struct module_files *files = module->files;
+	char text[sizeof(files->missing)];
+
+	errno = 0;
+	int fd = open_regular_of(files->process->pid, module->name);
+	int refused = fd < 0 ? errno : 0;
+	snprintf(files->missing, sizeof(files->missing), "%s",
+		 refused ? strerror_r(refused, text, sizeof(text)) : "another file is there now");
+	return open_candidate(module, fd);
 }
 
 /*
@@ -96,8 +121,7 @@ static bool open_file(const struct module *module)
 {
 	const struct module_files *files = module->files;
 
-	return open_candidate(module, open_map_file(files)) ||
-	       open_candidate(module, open_regular_of(files->pid, module->name)) ||
+	return open_candidate(module, open_map_file(files)) || open_by_path(module) ||
 	       open_candidate(module, open_regular(module->name)) ||
 	       (module->executable && open_candidate(module, open_exe(files)));
 }
@@ -110,7 +134,37 @@ const struct elf_file *module_file(struct module *module)
 		files->file_tried = true;
 		open_file(module);
 	}
-	return files->file.fd >= 0 ? &files->file : NULL;
+	return elf_file_is_open(&files->file) ? &files->file : NULL;
+}
+
+const char *module_file_missing(struct module *module)
+{
+	if (module_file(module))
+		return NULL;
+	return module->deleted ? "deleted" : module->files->missing;
+}
+
+/* Where memory cannot be read, whoever reads it next tells that. */
+static void make_stand_in(const struct module *module, struct module_files *files)
+{
+	bool found;
+
+	memtool_error_destroy(memory_symbols_make(module, files->maps, &files->process->memory,
+						  &found, &files->memory));
+}
+
+const struct elf_file *module_symbol_file(struct module *module)
+{
+	struct module_files *files = module->files;
+	const struct elf_file *file = module_file(module);
+
+	if (file)
+		return file;
+	if (!files->memory_tried) {
+		files->memory_tried = true;
+		make_stand_in(module, files);
+	}
+	return elf_file_is_open(&files->memory) ? &files->memory : NULL;
 }
 
 const struct elf_file *module_installed_debug_file(struct module *module)
@@ -120,9 +174,9 @@ const struct elf_file *module_installed_debug_file(struct module *module)
 	if (!files->debug_tried) {
 		module_file(module);
 		files->debug_tried = true;
-		debug_file_find(module, files->pid, &files->file, &files->debug);
+		debug_file_find(module, files->process->pid, &files->file, &files->debug);
 	}
-	return files->debug.fd >= 0 ? &files->debug : NULL;
+	return elf_file_is_open(&files->debug) ? &files->debug : NULL;
 }
 
 const struct elf_file *module_debug_file(struct module *module)
@@ -133,5 +187,5 @@ const struct elf_file *module_debug_file(struct module *module)
 		files->debug_asked = true;
 		debug_file_fetch(module, &files->debug);
 	}
-	return files->debug.fd >= 0 ? &files->debug : NULL;
+	return elf_file_is_open(&files->debug) ? &files->debug : NULL;
 }

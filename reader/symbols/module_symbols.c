@@ -23,7 +23,7 @@ struct module_symbol module_symbol(const struct module *module, const Elf64_Sym 
 bool module_find_symbol(struct module *module, const char *name, struct module_symbol *ret)
 {
 	struct symbol_query query = { .name = name, .types = SYMTAB_ANY };
-	const struct elf_file *file = module_file(module);
+	const struct elf_file *file = module_symbol_file(module);
 
 	if (file)
 		symtab_search(file, SHT_SYMTAB, &query, 1);
@@ -51,10 +51,10 @@ static struct memtool_error *path_of(const struct elf_file *file, char **ret)
 
 struct memtool_error *module_find_tables(struct module *module, struct module_tables *ret)
 {
-	const struct elf_file *file = module_file(module), *debug = NULL;
+	const struct elf_file *file = module_symbol_file(module), *debug = NULL;
 	struct memtool_error *error = NULL;
 	struct module_tables tables = {
-		.file = file != NULL,
+		.file_missing = module_file_missing(module),
 		.symtab = file && symtab_exists(file, SHT_SYMTAB),
 		.dynsym = file && symtab_exists(file, SHT_DYNSYM),
 	};

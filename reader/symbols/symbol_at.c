@@ -31,7 +31,8 @@ void symbol_cache_destroy(struct symbol_cache *cache)
 
 static const struct elf_file *file_of(struct module *module, int which)
 {
-	return which == TABLE_OWN ? module_file(module) : module_installed_debug_file(module);
+	return which == TABLE_OWN ? module_symbol_file(module)
+				  : module_installed_debug_file(module);
 }
 
 static struct memtool_error *load_table(struct module *module, int which,

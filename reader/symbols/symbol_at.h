@@ -2,11 +2,11 @@
 /*
  * From an address to the symbol that it lies in: symbol + offset.
  *
- * From .symtab of the module's file, else its .dynsym, and where that has none with a size there,
- * .symtab of an installed debug file. Debuginfod is not asked: who looks up thousands of addresses
- * must not wait for a download for each module. The index of each table is made at the first
- * question (symbols/symbol_index.h, which also says which of several symbols counts) and kept with
- * the module.
+ * From .symtab of the module's file, else its .dynsym, be it the one in memory, and where that has
+ * none with a size there, .symtab of an installed debug file. Debuginfod is not asked: who looks up
+ * thousands of addresses must not wait for a download for each module. The index of each table is
+ * made at the first question (symbols/symbol_index.h, which also says which of several symbols
+ * counts) and kept with the module.
  */
 #ifndef SYMBOLS_SYMBOL_AT_H
 #define SYMBOLS_SYMBOL_AT_H

@@ -101,7 +101,7 @@ static struct memtool_error *search_table(struct search *search, struct module *
 
 static struct memtool_error *search_module(struct search *search, struct module *module)
 {
-	const struct elf_file *file = module_file(module);
+	const struct elf_file *file = module_symbol_file(module);
 	bool exists;
 
 	search->first = search->found->count;

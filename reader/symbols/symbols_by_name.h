@@ -10,9 +10,10 @@
 
 /*
  * Appends every defined symbol of that exact name to ret, in the order of the modules: from .dynsym
- * and .symtab of each module's file and, if that has no .symtab, of an installed debug file
- * (debuginfod is not asked). name may end in "@VERSION" or "@@VERSION": then only that version
- * counts. What stands in two tables is told once. None at all is no error.
+ * and .symtab of each module's file (where that cannot be had: from .dynsym in memory) and, if that
+ * has no .symtab, of an installed debug file (debuginfod is not asked). name may end in "@VERSION"
+ * or "@@VERSION": then only that version counts. What stands in two tables is told once. None at
+ * all is no error.
  */
 struct memtool_error *symbols_by_name(const struct modules *modules, const char *name,
 				      struct symbol_array *ret);
