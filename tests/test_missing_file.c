@@ -139,6 +139,14 @@ static void test_told(void **state)
 	expect(command_answer("modules --format=jsonl", pid),
 	       "\"symbols\":\"dynsym\",\"file\":true,\"file_missing\":null,");
 	assert_null(strstr(command_answer("modules --format=jsonl", pid), "\"file\":false"));
+
+	snprintf(text, sizeof(text),
+		 "\n          read from memory, as the file cannot be had: %s\n", missing->why);
+	expect(answer("info", pid), text);
+	snprintf(text, sizeof(text), ",\"file_missing\":\"%s\"}", missing->why);
+	expect(answer("info --format=jsonl", pid), text);
+	assert_null(strstr(command_answer("info", pid), "cannot be had"));
+	assert_null(strstr(command_answer("info --format=jsonl", pid), "file_missing"));
 }
 
 static const char *inspect(pid_t pid, uid_t uid)

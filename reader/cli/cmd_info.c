@@ -46,6 +46,12 @@ static void tls_text(struct output *output, const char *name, const struct root 
 			      (int64_t)root->value, root_source_name(root->source));
 }
 
+/* Why libc's file cannot be had; NULL: it can, or the page alone has told all. */
+static const char *file_missing(const struct session *session)
+{
+	return session->libc.module ? module_file_missing(session->libc.module) : NULL;
+}
+
 #define FINDINGS_SHOWN 100
 
 static struct memtool_error *write_text(const struct reading *reading,
@@ -62,6 +68,9 @@ static struct memtool_error *write_text(const struct reading *reading,
 	output_text(output, "libc:     ");
 	utf8_write_printable(output, session->libc_name);
 	output_printf(output, "%s\n", session->libc_deleted ? " (deleted)" : "");
+	if (file_missing(session))
+		output_printf(output, "          read from memory, as the file cannot be had: %s\n",
+			      file_missing(session));
 	if (session->libc.module)
 		output_printf(output, "build-id: %s\n",
 			      session->libc.module->build_id_size
@@ -116,6 +125,8 @@ static void libc_json(const struct session *session, struct json *json)
 		json_string(json, "build_id", build_id_of(module).text);
 	else
 		json_null(json, "build_id");
+	if (file_missing(session))
+		json_string(json, "file_missing", file_missing(session));
 	json_end(json);
 }
 
