@@ -2,14 +2,17 @@
 /*
  * Fuzz target: looking up what is in the symbol tables of an ELF file. What is found at an address
  * begins there or before; each symbol has a name and a version that end, and is found by its name;
- * and names that look like Rust's are undone.
+ * and names that look like Rust's are undone. Then the same for what the file's bytes give as a
+ * module in memory.
  */
 #include "symbols/demangle_rust.h"
+#include "symbols/memory_symbols.h"
 #include "symbols/module_symbols.h"
 #include "symbols/symbol_index.h"
 #include "symbols/symbol_version.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,6 +25,9 @@
 #define MEMORY_FACTOR 16
 #define MEMORY_FIXED  (256 << 10)
 #define SYMBOLS_MAX   300 /* looked at one by one */
+
+/* Where the module lies; it is mapped as one piece. */
+#define BIAS UINT64_C(0x7f5500000000)
 
 const char fuzz_target[] = "symbol_index";
 
@@ -94,21 +100,70 @@ static void check_symbol(const struct elf_file *file, const struct symtab *table
 	symbol_deinit(&symbol);
 }
 
+static void check_tables(const struct elf_file *file, size_t size)
+{
+	struct symtab table;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		if (!symtab_load(file, tables[i], &table))
+			continue;
+		check_index(file, &table, INDEX_ADDRESSES, size);
+		check_index(file, &table, INDEX_TLS, size);
+		for (size_t j = 0; j < table.count && j < SYMBOLS_MAX; j++)
+			check_symbol(file, &table, j);
+	}
+}
+
+/* Where the file says that the dynamic section is; none of it if that is not in the file. */
+static struct range find_dynamic(const Elf64_Ehdr *file, const uint8_t *data, size_t size)
+{
+	const struct range range = { BIAS, BIAS + size };
+	Elf64_Phdr header;
+
+	for (unsigned int i = 0; i < file->e_phnum; i++) {
+		uint64_t at = BIAS + file->e_phoff + i * sizeof(header);
+		if (!range_covers(range, at, sizeof(header)))
+			break;
+		memcpy(&header, data + (at - BIAS), sizeof(header));
+		if (header.p_type == PT_DYNAMIC &&
+		    range_covers(range, BIAS + header.p_offset, header.p_filesz))
+			return (struct range){ BIAS + header.p_offset,
+					       BIAS + header.p_offset + header.p_filesz };
+	}
+	return (struct range){ BIAS, BIAS };
+}
+
+static void check_in_memory(const struct elf_file *file, const uint8_t *data, size_t size)
+{
+	const struct memory_region region = { BIAS, size, data };
+	struct memory_buffer memory = memory_buffer(&region, 1);
+	struct mapping mapping = { .range = { BIAS, BIAS + size }, .inode = 1, .name = "" };
+	const struct maps maps = { .data = &mapping, .count = 1 };
+	const struct module module = { .range = mapping.range,
+				       .bias = BIAS,
+				       .dynamic = find_dynamic(&file->header, data, size) };
+	struct elf_file made;
+	bool found;
+
+	fuzz_meter_start();
+	if (memory_symbols_make(&module, &maps, &memory.memory, &found, &made))
+		fuzz_fail("the bytes cannot be read");
+	if (fuzz_meter_peak() > MEMORY_FACTOR * size + MEMORY_FIXED)
+		fuzz_fail("symbols of %zu bytes take too much memory", size);
+	if (!found)
+		return;
+	check_tables(&made, size);
+	elf_file_close(&made);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct elf_file file;
-	struct symtab table;
 
 	if (!open_input(data, size, &file))
 		return 0;
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		if (!symtab_load(&file, tables[i], &table))
-			continue;
-		check_index(&file, &table, INDEX_ADDRESSES, size);
-		check_index(&file, &table, INDEX_TLS, size);
-		for (size_t j = 0; j < table.count && j < SYMBOLS_MAX; j++)
-			check_symbol(&file, &table, j);
-	}
+	check_tables(&file, size);
+	check_in_memory(&file, data, size);
 	elf_file_close(&file);
 	return 0;
 }
