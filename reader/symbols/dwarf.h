@@ -4,8 +4,8 @@
  *
  * These and what they link take longer to load than a small heap takes to read, and by far most
  * readings need none of it. So it stands apart, behind these functions, and who links the reader
- * decides: libmemtool links them (dwarf_linked.c); the command has a module of its own with them, and
- * loads that when one of them is first asked for (cli/modules.c).
+ * decides: libmemtool links them (dwarf_linked.c); the command has a module of its own with them,
+ * and loads that when one of them is first asked for (cli/modules.c).
  */
 #ifndef SYMBOLS_DWARF_H
 #define SYMBOLS_DWARF_H

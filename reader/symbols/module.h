@@ -2,7 +2,8 @@
 /*
  * Modules: the ELF files mapped in the target, and their symbols.
  *
- * This room is the only one that includes libelf or libdw headers, which only DWARF takes. What a module is (load bias, build-id, TLS) is read from the target's memory. Its file is
+ * This room is the only one that includes libelf or libdw headers, which only DWARF takes. What a
+ * module is (load bias, build-id, TLS) is read from the target's memory. Its file is
  * the target's file: opened through /proc/PID/map_files, or by its path below /proc/PID/root or our
  * own, and believed only if its build-id is the one in memory; where that has none, if its device
  * and inode are those of the mapping. Of a file that is gone or not ours to open, what it exports
