@@ -3,7 +3,8 @@
  * The oracle: the exact set of live allocations of a program, as a preload recorder kept it,
  * against the set that memtool reads (tests/oracle/check.h).
  *
- * Everything twice: by symbols, and by the page of the agent, which is then preloaded as well.
+ * Everything four times: by symbols, and by the page of the agent, which is then preloaded as
+ * well; and, by symbols, from a snapshot and without a stop. All that is looked at is at rest.
  *
  * Link: tests/test_oracle.c tests/oracle/check.c tests/oracle/programs.c tests/records.c
  * tests/truth.c tests/spawn.c, the reader, cmocka. Needs at run time: tests/oracle/storm,
@@ -25,10 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a test is given: words or a program, and where memtool shall take its roots from. */
+/* What a test is given: words or a program, and how memtool shall read it. */
 struct subject {
 	const void *what;
-	enum root_source source;
+	const struct session_options *options;
 };
 
 /* Under the recorder, and before that the agent if its page is to be used. */
@@ -50,29 +51,23 @@ static struct spawned *start_storm(const char *seed, const char *threads, const 
 	return start(argv, NULL, source);
 }
 
-static struct session_options options_of(const struct subject *subject)
-{
-	return (struct session_options){ .source = subject->source };
-}
-
 static void test_storm(void **state)
 {
 	const struct subject *subject = *state;
 	const char *const *arguments = subject->what;
-	const struct session_options options = options_of(subject);
 
-	oracle_check_storm(start_storm(arguments[0], arguments[1], arguments[2], subject->source),
-			   &options);
+	oracle_check_storm(
+		start_storm(arguments[0], arguments[1], arguments[2], subject->options->source),
+		subject->options);
 }
 
 static void test_fork(void **state)
 {
 	const struct subject *subject = *state;
 	const char *const *arguments = subject->what;
-	const struct session_options options = options_of(subject);
 
-	oracle_check_fork(start_storm(arguments[0], arguments[1], "fork", subject->source),
-			  &options);
+	oracle_check_fork(start_storm(arguments[0], arguments[1], "fork", subject->options->source),
+			  subject->options);
 }
 
 /* Every fixture of one of these kinds, under the recorder as well. */
@@ -87,8 +82,7 @@ static void test_fixture(void **state)
 	words[0] = spawn_path(path);
 	for (size_t i = 1; argv[i]; i++)
 		words[i] = argv[i];
-	const struct session_options options = options_of(subject);
-	oracle_check_fixture(start(words, NULL, subject->source), &options);
+	oracle_check_fixture(start(words, NULL, subject->options->source), subject->options);
 }
 
 static void test_program(void **state)
@@ -98,25 +92,24 @@ static void test_program(void **state)
 
 	if (!spawn_has_program(program->argv[0]))
 		skip();
-	const struct session_options options = options_of(subject);
-	oracle_check_program(start(program->argv, program->variable, subject->source), program,
-			     &options);
+	oracle_check_program(start(program->argv, program->variable, subject->options->source),
+			     program, subject->options);
 }
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TESTS_MAX    64
+#define TESTS_MAX    128
 
 static struct CMUnitTest tests[TESTS_MAX];
 static size_t test_count;
 
 static void add_test(const char *name, CMUnitTestFunction function, const void *what,
-		     enum root_source source)
+		     const struct session_options *options)
 {
 	static struct subject subjects[TESTS_MAX];
 	struct subject *subject = &subjects[test_count];
 
 	assert_true(test_count < TESTS_MAX);
-	*subject = (struct subject){ what, source };
+	*subject = (struct subject){ what, options };
 	tests[test_count++] = (struct CMUnitTest){ name, function, NULL, spawn_teardown, subject };
 }
 
@@ -136,19 +129,24 @@ int main(void)
 						   { "many", "100" },
 						   { "brk", "blocked" },
 						   { "brk", "between", "0x1238" } };
-	static const enum root_source sources[] = { ROOT_SYMBOLS, ROOT_INVENTORY };
+	static const struct session_options ways[] = {
+		{ .source = ROOT_SYMBOLS },
+		{ .source = ROOT_INVENTORY },
+		{ .source = ROOT_SYMBOLS, .snapshot = true },
+		{ .source = ROOT_SYMBOLS, .no_stop = true },
+	};
 
 	spawn_watchdog(600);
-	for (size_t i = 0; i < COUNT(sources); i++) {
+	for (size_t i = 0; i < COUNT(ways); i++) {
 		for (size_t j = 0; j < COUNT(storms); j++)
-			add_test("storm", test_storm, storms[j], sources[i]);
+			add_test("storm", test_storm, storms[j], &ways[i]);
 		for (size_t j = 0; j < COUNT(forks); j++)
-			add_test("fork", test_fork, forks[j], sources[i]);
+			add_test("fork", test_fork, forks[j], &ways[i]);
 		for (size_t j = 0; j < COUNT(fixtures); j++)
-			add_test(fixtures[j][0], test_fixture, fixtures[j], sources[i]);
+			add_test(fixtures[j][0], test_fixture, fixtures[j], &ways[i]);
 		for (size_t j = 0; j < oracle_program_count; j++)
 			add_test(oracle_programs[j].name, test_program, &oracle_programs[j],
-				 sources[i]);
+				 &ways[i]);
 	}
 	return _cmocka_run_group_tests("oracle", tests, test_count, NULL, NULL);
 }

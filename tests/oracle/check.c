@@ -68,6 +68,9 @@ static void read_heap(pid_t pid, const struct session_options *options,
 {
 	spawn_wait_at_rest(pid);
 	truth_read(pid, options, ret_session, ret);
+	/* It is at rest: nothing is in the way of a snapshot. */
+	if (options->snapshot)
+		assert_int_equal((*ret_session)->method, READ_SNAPSHOT);
 	truth_check_shape(*ret);
 }
 
