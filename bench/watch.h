@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 /*
- * Runs a program as bench_time() does, and returns its wall time; *ret_stopped_ms is how long target
- * was stopped meanwhile.
+ * Runs a program as bench_time() does, and returns its wall time; *ret_stopped_ms is how long
+ * target was stopped meanwhile.
  */
 double watch_run(char *const *argv, pid_t target, double *ret_stopped_ms);
 
