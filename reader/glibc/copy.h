@@ -29,6 +29,9 @@ struct single_link {
 
 _Static_assert(sizeof(struct single_link) == 16, "one of these for each cached chunk");
 
+/* Of a late link: there was no such chunk when the walk came by. */
+#define SINGLE_LINK_NO_CHUNK ((UINT64_C(1) << 40) - 1)
+
 /* fd and bk of a chunk that is free by the next one's PREV_INUSE. */
 struct double_link {
 	uint64_t address;
@@ -89,6 +92,11 @@ struct heap_copy {
 	struct tcache_bytes_array tcaches;
 	struct mmapped_array mmapped; /* by address */
 	struct single_links single_links; /* by address, as the others */
+	/*
+	 * Of a running target: what became of some of single_links after the walk. Apart for
+	 * tcaches and fastbins, as a chunk may have gone from one to the other meanwhile.
+	 */
+	struct single_links late_tcached, late_fast;
 	struct double_links double_links;
 };
 
@@ -123,6 +131,7 @@ struct memtool_error *copy_orphans(struct heap_copy *copy); /* orphans.c: of no 
 struct memtool_error *copy_segments(struct heap_copy *copy); /* segments.c: where chunks lie */
 struct memtool_error *copy_mmapped(struct heap_copy *copy); /* mmapped.c */
 struct memtool_error *copy_chunks(struct heap_copy *copy); /* walk.c: the pass */
+struct memtool_error *copy_late(struct heap_copy *copy); /* late.c: what changed meanwhile */
 
 /*
  * Of a running target: what is true of arena arenas[index] by now, but for its place in the ring.
@@ -136,10 +145,11 @@ struct memtool_error *refresh_segment(struct heap_copy *copy, struct heap_segmen
 bool orphan_is_whole(const struct heap_copy *copy, const struct tcache_bytes *tcache);
 
 /*
- * Lookups in what was copied; NULL if there is no such chunk. And how many chunks a tcache bin has
+ * Lookups in what was copied, the late links first; NULL if there is no such chunk. And how many chunks a tcache bin has
  * by its counter, -1 if that cannot be told. All in tag.c.
  */
-const struct single_link *find_single_link(const struct heap_copy *copy, uint64_t address);
+const struct single_link *find_single_link(const struct heap_copy *copy, enum list_kind kind,
+					   uint64_t address);
 int64_t tcache_counter(const struct heap *heap, const uint8_t *tcache, uint32_t bin);
 
 /* The steps of heap_finish(), on the finished arrays of copy->heap. */

@@ -102,7 +102,8 @@ struct heap_mallinfo heap_mallinfo(const struct heap *heap)
 	info.ordblks = heap->arena_count;
 	for (size_t i = 0; i < heap->arena_count; i++)
 		info.arena += heap->arenas[i].system_mem;
-	for (int state = CHUNK_UNSORTED; state <= CHUNK_LARGEBIN; state++) {
+	/* What is free in no list was in one: it is torn. */
+	for (int state = CHUNK_UNSORTED; state <= CHUNK_UNLISTED; state++) {
 		info.ordblks += heap->tally[state].count;
 		info.fordblks += heap->tally[state].bytes;
 	}

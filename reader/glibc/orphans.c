@@ -112,7 +112,7 @@ static bool bin_is_whole(const struct heap_copy *copy, const uint8_t *tcache, ui
 
 	while (next != 0 && left > 0) {
 		uint64_t address = next - GLIBC_CHUNK_HDR_SZ;
-		const struct single_link *link = find_single_link(copy, address);
+		const struct single_link *link = find_single_link(copy, LIST_TCACHE, address);
 		if (!link || !is_cached(copy->heap, address, bin))
 			return false;
 		next = single_link_next(link);

@@ -105,6 +105,8 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 		error = copy_mmapped(copy);
 	if (!error)
 		error = copy_chunks(copy);
+	if (!error && copy->live)
+		error = copy_late(copy);
 	if (error)
 		return error;
 
@@ -131,6 +133,8 @@ void heap_copy_destroy(struct heap_copy *copy)
 	tcache_bytes_array_deinit(&copy->tcaches);
 	mmapped_array_deinit(&copy->mmapped);
 	single_links_deinit(&copy->single_links);
+	single_links_deinit(&copy->late_tcached);
+	single_links_deinit(&copy->late_fast);
 	double_links_deinit(&copy->double_links);
 	free(copy);
 }

@@ -15,6 +15,12 @@
 DEFINE_ARRAY(list_array, struct heap_list)
 DEFINE_ARRAY(index_array, uint32_t)
 
+/*
+ * How many chunks of a running target's list may be something else by the state of the moment when
+ * the walk came by, and the list is followed on behind them all the same.
+ */
+#define PASSED_MAX 1000
+
 struct tagger {
 	struct heap_copy *copy;
 	struct heap *heap;
@@ -103,21 +109,31 @@ static bool put(struct tagger *tagger, uint64_t index, enum chunk_state state)
 	return index_array_append(&tagger->listed, &element);
 }
 
-const struct single_link *find_single_link(const struct heap_copy *copy, uint64_t address)
+static const struct single_link *find_single(const struct single_links *links, uint64_t address)
 {
-	size_t low = 0, high = copy->single_links.count;
+	size_t low = 0, high = links->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		uint64_t found = single_link_address(&copy->single_links.data[middle]);
+		uint64_t found = single_link_address(&links->data[middle]);
 		if (found == address)
-			return &copy->single_links.data[middle];
+			return &links->data[middle];
 		if (found < address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return NULL;
+}
+
+const struct single_link *find_single_link(const struct heap_copy *copy, enum list_kind kind,
+					   uint64_t address)
+{
+	const struct single_links *late =
+		kind == LIST_TCACHE ? &copy->late_tcached : &copy->late_fast;
+	const struct single_link *found = find_single(late, address);
+
+	return found ? found : find_single(&copy->single_links, address);
 }
 
 static const struct double_link *find_double(const struct heap_copy *copy, uint64_t address)
@@ -144,9 +160,12 @@ static const struct double_link *find_double(const struct heap_copy *copy, uint6
 static const char *judge_cached(const struct tagger *tagger, uint64_t address,
 				const struct single_link *link, uint64_t *ret_index)
 {
-	const struct chunk *chunk =
-		link ? &tagger->heap->chunks[link->index] : heap_find(tagger->heap, address);
+	const struct chunk *chunk = NULL;
 
+	if (!link)
+		chunk = heap_find(tagger->heap, address);
+	else if (link->index != SINGLE_LINK_NO_CHUNK)
+		chunk = &tagger->heap->chunks[link->index];
 	if (!chunk || chunk_address(chunk) != address)
 		return "is no chunk";
 	*ret_index = (uint64_t)(chunk - tagger->heap->chunks);
@@ -166,6 +185,16 @@ static const char *judge_cached(const struct tagger *tagger, uint64_t address,
 }
 
 /*
+ * Whether a tcache's list is longer than any is: what leads on may be of another list by now, in
+ * which the chunk is that was in this one.
+ */
+static bool is_too_long(const struct tagger *tagger)
+{
+	return tagger->copy->live && tagger->list.kind == LIST_TCACHE &&
+	       tagger->list.count >= tagger->heap->params.tcache_count;
+}
+
+/*
  * Follows a tcache or fastbin list. Its pointers are bias bytes behind the chunks they mean: 16 in
  * a tcache, 0 in a fastbin.
  */
@@ -173,16 +202,26 @@ static bool follow_cached(struct tagger *tagger, uint64_t head, uint64_t bias,
 			  enum chunk_state state)
 {
 	uint64_t next = head;
+	unsigned int passed = 0;
 
 	while (next != 0) {
 		uint64_t address = next - bias, index;
-		const struct single_link *link = find_single_link(tagger->copy, address);
+
+		if (is_too_long(tagger)) {
+			bad_list(tagger, address, "is one more than a tcache takes");
+			return true;
+		}
+		const struct single_link *link =
+			find_single_link(tagger->copy, tagger->list.kind, address);
 		const char *wrong = judge_cached(tagger, address, link, &index);
 
 		if (wrong) {
 			/* A tcache holds only chunks in use; one that denies it is in doubt. */
 			bad_list(tagger, address, wrong);
-			return true;
+			if (!tagger->copy->live || !link || ++passed > PASSED_MAX)
+				return true;
+			next = single_link_next(link);
+			continue;
 		}
 		if (!put(tagger, index, state))
 			return false;

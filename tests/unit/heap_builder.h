@@ -97,6 +97,8 @@ struct heap_builder {
 	struct malloc_roots roots;
 
 	bool live; /* it is to be read as if it ran meanwhile */
+	/* Called before each read, if not NULL: what the program does just then. */
+	void (*meanwhile)(struct heap_builder *b, struct range read);
 	bool ahead; /* it is to be read by way of target/read_ahead.h */
 	struct builder_items items;
 	struct builder_ranges segments;

@@ -24,6 +24,10 @@ static struct memtool_error *counted_read(struct memory *memory, uint64_t addres
 {
 	struct counted_memory *self = (struct counted_memory *)memory;
 	size_t count = 0;
+
+	if (self->builder->meanwhile)
+		self->builder->meanwhile(self->builder,
+					 (struct range){ address, address + length });
 	struct memtool_error *error =
 		self->inner.memory.ops->read(&self->inner.memory, address, buffer, length, &count);
 
