@@ -20,6 +20,11 @@
 
 /* How often a target is read before what doubt is left is reported. */
 #define ATTEMPTS 4
+/*
+ * A running target with more chunks than that is read again only as long as it helps: each time
+ * takes so long that a program which allocates has changed as much again.
+ */
+#define RUNNING_LARGE 1000000
 /* How long a target runs before it is stopped once more, so that threads get on. */
 #define PAUSE_NS 1000000
 
@@ -193,6 +198,13 @@ static struct memtool_error *read_once(struct session *session, const struct fs_
 	return read_stopped(session, &plan, orphans, ret, stopped_ns);
 }
 
+/* Whether another reading of a target that ran would be of no use: it has not halved the doubts. */
+static bool is_no_use(const struct heap *before, const struct heap *heap)
+{
+	return heap->audit.live && heap->chunk_count > RUNNING_LARGE &&
+	       audit_doubts(&heap->audit) > audit_doubts(&before->audit) / 2;
+}
+
 /* One more reading. Keeps the better one; *ret_done if a further one would be no better. */
 static struct memtool_error *read_again(struct session *session,
 					const struct fs_base_array *orphans, struct heap **best,
@@ -207,7 +219,8 @@ static struct memtool_error *read_again(struct session *session,
 		return error;
 	/* What comes out the same again was not caught midway: it is damage. */
 	*ret_done = session->options.held || heap->audit.ok ||
-		    (*best && audit_same_doubts(&heap->audit, &(*best)->audit));
+		    (*best &&
+		     (audit_same_doubts(&heap->audit, &(*best)->audit) || is_no_use(*best, heap)));
 	worse = heap;
 	if (!*best || audit_doubts(&heap->audit) < audit_doubts(&(*best)->audit)) {
 		worse = *best;

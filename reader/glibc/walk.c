@@ -8,9 +8,7 @@
  */
 #include "glibc/walk.h"
 
-/* How often a segment of a running target is walked before it is left torn. */
-#define LIVE_ATTEMPTS 5
-#define SEARCH_PIECE  (UINT64_C(64) << 10)
+#define SEARCH_PIECE (UINT64_C(64) << 10)
 /*
  * From this average size of the last chunks on, it is cheaper to read the page of each header than
  * all that lies in between: a read of one page costs as much as copying some 16 KiB.
@@ -29,13 +27,13 @@ struct memtool_error *walk_split_segment(struct walk *walk, uint64_t end, uint64
 	return segment_array_append(&walk->done, &done) ? NULL : memtool_error_no_memory;
 }
 
-/* Walks from address to the end of the segment. */
-static struct memtool_error *walk_chunks(struct walk *walk, uint64_t address)
+struct memtool_error *walk_chunks(struct walk *walk, uint64_t *from, uint64_t stop)
 {
 	const uint64_t end = walk->segment.range.end;
 	struct memtool_error *error = NULL;
+	uint64_t address = *from;
 
-	while (address < end && !error) {
+	while (address < stop && address < end && !error) {
 		struct raw_chunk header = { 0 };
 		const uint8_t *bytes;
 		size_t length = end - address < sizeof(header) ? 16 : sizeof(header);
@@ -63,7 +61,7 @@ static struct memtool_error *walk_chunks(struct walk *walk, uint64_t address)
 		    !walk_append_item(walk, address, size, CHUNK_IN_USE))
 			return memtool_error_no_memory;
 		walk->average += (size >> 4) - (walk->average >> 4);
-		walk->window.piece = walk->average < SPARSE_SIZE ? WINDOW_SIZE : PAGE;
+		walk->window.piece = walk->average < SPARSE_SIZE ? walk->piece : PAGE;
 		walk->last.address = address;
 		walk->last.size = size;
 		walk->last.bits = header.size & GLIBC_SIZE_BITS;
@@ -71,6 +69,7 @@ static struct memtool_error *walk_chunks(struct walk *walk, uint64_t address)
 		walk->last.bk = header.bk;
 		address += size;
 	}
+	*from = address;
 	return error;
 }
 
@@ -88,8 +87,7 @@ static struct memtool_error *check_first(struct walk *walk, uint64_t address)
 	return error;
 }
 
-/* The structs at the start of a segment; *ret is where its first chunk is. */
-static struct memtool_error *walk_start(struct walk *walk, uint64_t *ret)
+struct memtool_error *walk_start(struct walk *walk, uint64_t *ret)
 {
 	const struct glibc_layout *layout = walk->copy->layout;
 	uint64_t start = walk->segment.range.start, address = start;
@@ -114,97 +112,55 @@ static struct memtool_error *walk_start(struct walk *walk, uint64_t *ret)
 }
 
 /* The arena's top if it is in the segment, where a chunk can be; else 0. */
-static uint64_t top_of_segment(const struct walk *walk, const struct heap_segment *segment)
+static uint64_t top_of_segment(const struct walk *walk)
 {
-	uint64_t top = walk->copy->arenas.data[segment->arena].top;
+	uint64_t top = walk->copy->arenas.data[walk->segment.arena].top;
 
-	if (!range_contains(segment->range, top))
+	if (!range_contains(walk->segment.range, top))
 		return 0;
 	if (top % GLIBC_MALLOC_ALIGNMENT == 0)
 		return top;
 	audit_add(&walk->copy->heap->audit, AUDIT_BAD_ARENA, top, 0, 0,
 		  "arena %" PRIu32 ": its top, 0x%" PRIx64 ", is not where a chunk can be",
-		  segment->arena, top);
+		  walk->segment.arena, top);
 	return 0;
+}
+
+void walk_bound(struct walk *walk)
+{
+	walk->top = top_of_segment(walk);
+	walk->window.limit = walk->segment.range.end;
+	walk->search.limit = walk->segment.range.end;
+}
+
+void walk_begin(struct walk *walk, const struct heap_segment *segment)
+{
+	walk->segment = *segment;
+	walk->segment.first_chunk = walk->copy->chunks.count;
+	walk->arena_bit = segment->arena ? GLIBC_NON_MAIN_ARENA : 0;
+	walk->last.size = 0;
+	walk->search.budget += 8 * range_size(segment->range);
+}
+
+struct memtool_error *walk_end(struct walk *walk, uint64_t mapped_end)
+{
+	struct memtool_error *error =
+		walk_split_segment(walk, walk->segment.range.end, walk->segment.range.end);
+	if (!error)
+		walk->done.data[walk->done.count - 1].mapped_end = mapped_end;
+	return error;
 }
 
 static struct memtool_error *walk_segment(struct walk *walk, const struct heap_segment *segment)
 {
-	uint64_t first;
+	uint64_t address;
 
-	walk->segment = *segment;
-	walk->segment.first_chunk = walk->copy->chunks.count;
-	walk->top = top_of_segment(walk, segment);
-	walk->arena_bit = segment->arena ? GLIBC_NON_MAIN_ARENA : 0;
-	walk->last.size = 0;
-	walk->window.limit = segment->range.end;
-	walk->search.limit = segment->range.end;
-	walk->search.budget += 8 * range_size(segment->range);
-
-	struct memtool_error *error = walk_start(walk, &first);
+	walk_begin(walk, segment);
+	walk_bound(walk);
+	struct memtool_error *error = walk_start(walk, &address);
 	if (!error)
-		error = walk_chunks(walk, first);
-	if (!error)
-		error = walk_split_segment(walk, walk->segment.range.end, walk->segment.range.end);
-	if (!error)
-		walk->done.data[walk->done.count - 1].mapped_end = segment->mapped_end;
-	return error;
-}
-
-/* How far everything that a walk fills had got before a segment. */
-struct walk_mark {
-	size_t chunks, single_links, double_links, segments;
-	uint64_t gap_bytes;
-	struct audit_mark audit;
-};
-
-static struct walk_mark mark_walk(const struct walk *walk, uint32_t arena)
-{
-	const struct heap_copy *copy = walk->copy;
-
-	return (struct walk_mark){
-		.chunks = copy->chunks.count,
-		.single_links = copy->single_links.count,
-		.double_links = copy->double_links.count,
-		.segments = walk->done.count,
-		.gap_bytes = copy->arenas.data[arena].gap_bytes,
-		.audit = audit_mark(&copy->heap->audit),
-	};
-}
-
-static void rewind_walk(struct walk *walk, uint32_t arena, const struct walk_mark *mark)
-{
-	struct heap_copy *copy = walk->copy;
-
-	copy->chunks.count = mark->chunks;
-	copy->single_links.count = mark->single_links;
-	copy->double_links.count = mark->double_links;
-	walk->done.count = mark->segments;
-	copy->arenas.data[arena].gap_bytes = mark->gap_bytes;
-	audit_rewind(&copy->heap->audit, &mark->audit);
-}
-
-/*
- * A running target changes the segment under us: what was torn is walked anew, with fresh bounds.
- */
-static struct memtool_error *walk_live_segment(struct walk *walk,
-					       const struct heap_segment *segment)
-{
-	struct walk_mark mark = mark_walk(walk, segment->arena);
-
-	for (int attempt = 1;; attempt++) {
-		struct heap_segment fresh = *segment;
-
-		walk->window.range = (struct range){ 0 };
-		walk->search.range = (struct range){ 0 };
-		struct memtool_error *error = refresh_segment(walk->copy, &fresh);
-		if (!error)
-			error = walk_segment(walk, &fresh);
-		if (error || attempt == LIVE_ATTEMPTS ||
-		    !audit_doubts_since(&walk->copy->heap->audit, &mark.audit))
-			return error;
-		rewind_walk(walk, segment->arena, &mark);
-	}
+		error = walk_chunks(walk, &address, UINT64_MAX);
+	return error ? error : walk_end(walk, segment->mapped_end);
 }
 
 static struct memtool_error *walk_mmapped(struct walk *walk, const struct mmapped_chunk *mmapped)
@@ -303,6 +259,8 @@ struct memtool_error *copy_chunks(struct heap_copy *copy)
 	window_init(&walk.window, copy->memory);
 	window_init(&walk.search, copy->memory);
 	walk.window.ahead = !copy->live;
+	walk.piece = copy->live ? WALK_LIVE_PIECE : WINDOW_SIZE;
+	walk.window.piece = walk.piece;
 	walk.search.piece = SEARCH_PIECE;
 	walk.search.budget = SEARCH_BUDGET;
 	if (copy->anonymous_count)

@@ -3,7 +3,7 @@
  * struct walk: the pass over all chunks (walk.c), and what its parts share. Private to them.
  *
  * What walks from one ordinary chunk to the next is in walk.c; what else a segment has, top, the
- * fenceposts and damage, in walk_special.c. The functions below add to what was walked so far;
+ * fenceposts and damage, in walk_special.c; a segment that changes meanwhile in walk_live.c. The functions below add to what was walked so far;
  * they are here to be inlined, as they are called for every chunk.
  */
 #ifndef GLIBC_WALK_H
@@ -15,12 +15,18 @@
 
 #include <inttypes.h>
 
+/* What is read at once of a running target, and walked anew if it was torn. */
+#define WALK_LIVE_PIECE (UINT64_C(256) << 10)
+
 struct walk {
 	struct heap_copy *copy;
 	struct window window;
 	struct window search; /* for looking ahead without losing the window */
 	struct segment_array done;
 	struct range links; /* where a next pointer can point */
+	uint64_t piece; /* what the window reads at once where chunks are small */
+	/* Behind damage nothing is searched: all of it will be walked anew. */
+	bool walked_again;
 
 	/* The segment that is being walked. */
 	struct heap_segment segment;
@@ -30,7 +36,7 @@ struct walk {
 	uint64_t average; /* size of the last few chunks */
 
 	/* The chunk that the next header settles; size 0 for none. */
-	struct {
+	struct walk_last {
 		uint64_t address;
 		uint64_t size;
 		uint64_t bits;
@@ -119,6 +125,19 @@ static inline bool walk_settle_last(struct walk *walk, const struct raw_chunk *h
 	walk->copy->chunks.data[walk->copy->chunks.count - 1].state = CHUNK_UNLISTED;
 	return walk_note_double_link(walk);
 }
+
+/* The parts of walking one segment, in their order. */
+void walk_begin(struct walk *walk, const struct heap_segment *segment);
+/* Takes the segment's end and its arena's top as they are by now. */
+void walk_bound(struct walk *walk);
+/* The structs at its start; *ret is where its first chunk is. */
+struct memtool_error *walk_start(struct walk *walk, uint64_t *ret);
+/* Walks from *address, where a chunk is, until it is at or behind stop or the segment's end. */
+struct memtool_error *walk_chunks(struct walk *walk, uint64_t *address, uint64_t stop);
+struct memtool_error *walk_end(struct walk *walk, uint64_t mapped_end);
+
+/* All of that for a segment that changes meanwhile: what was torn is walked anew. */
+struct memtool_error *walk_live_segment(struct walk *walk, const struct heap_segment *segment);
 
 /* Ends the segment at end and, unless nothing is left of its range, starts another at next. */
 struct memtool_error *walk_split_segment(struct walk *walk, uint64_t end, uint64_t next);

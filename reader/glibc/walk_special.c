@@ -40,6 +40,11 @@ struct memtool_error *walk_skip_damage(struct walk *walk, const struct raw_chunk
 	struct audit *audit = &walk->copy->heap->audit;
 	uint64_t start = *address, next;
 
+	if (walk->walked_again) {
+		audit_add(audit, AUDIT_BAD_CHUNK, start, 0, 0, "torn at 0x%" PRIx64, start);
+		*address = walk->segment.range.end;
+		return NULL;
+	}
 	if (!walk_settle_last(walk, NULL))
 		return memtool_error_no_memory;
 	/* Not here again, whatever the search thinks of it. */

@@ -7,14 +7,114 @@
 
 #include "support/range.h"
 
-#define LISTED 40
+/* A heap of many times what is walked at once, and of chunks that are small against that. */
+#define HEAP_SIZE  UINT64_C(0x400000)
+#define CHUNK_SIZE UINT64_C(0x110)
+#define AGAIN_MAX  UINT64_C(0x100000)
+#define LISTED     40
 
 /* What the program does meanwhile; one test at a time. */
 static struct {
+	unsigned int left; /* so often yet */
 	uint64_t first, second, third, next; /* chunks */
 	uint64_t head; /* where that of a list is */
 	bool over;
 } story;
+
+static struct builder_arena *make(struct heap_builder *b)
+{
+	struct builder_arena *arena = builder_sbrk(b, BUILDER_SBRK, BUILDER_SBRK + HEAP_SIZE);
+
+	builder_thread(b, 100, arena);
+	while (arena->end - arena->cursor > 0x10000)
+		builder_chunk(arena, CHUNK_SIZE);
+	builder_top(arena);
+	b->live = true;
+	return arena;
+}
+
+static void expect_whole(struct heap_builder *b)
+{
+	builder_read(b);
+	builder_assert_clean(b);
+	assert_true(b->read_bytes < HEAP_SIZE + AGAIN_MAX);
+}
+
+/* Half written, as often as it is read but for the last time. */
+static void tear(struct heap_builder *b, struct range read)
+{
+	if (!range_covers(read, story.first, 16))
+		return;
+	builder_set(b, story.first + 8, story.left ? 0x4141414141414141 : CHUNK_SIZE | 1);
+	story.left -= story.left > 0;
+}
+
+static void test_torn_chunk(void **state)
+{
+	struct heap_builder *b = *state;
+
+	make(b);
+	story.first = b->items.data[b->items.count / 2].address;
+	for (unsigned int times = 0; times < 4; times++) {
+		story.left = times;
+		b->meanwhile = tear;
+		expect_whole(b);
+		assert_int_equal(story.left, 0);
+	}
+}
+
+/* For ever: it is told, and the rest is as it is. */
+static void test_torn_for_ever(void **state)
+{
+	struct heap_builder *b = *state;
+
+	make(b);
+	story.first = b->items.data[b->items.count / 2].address;
+	story.left = UINT32_MAX;
+	b->meanwhile = tear;
+	builder_read(b);
+	builder_assert_found(b, BUILDER_KIND(AUDIT_BAD_CHUNK));
+	assert_int_equal(b->heap->audit.counted[AUDIT_BAD_CHUNK], 1);
+	assert_int_equal(b->heap->chunk_count, b->items.count - 1);
+	assert_true(b->read_bytes < HEAP_SIZE + 8 * AGAIN_MAX);
+}
+
+/* Once the second of two chunks was read from, they become one, and user data is in its middle. */
+static void join(struct heap_builder *b, struct range read)
+{
+	if (story.over || !range_covers(read, story.second, 16) ||
+	    range_covers(read, story.first, 16))
+		return;
+	story.over = true;
+	builder_set(b, story.first + 8, (CHUNK_SIZE * 2) | 1);
+	builder_set(b, story.second + 8, 0x4141414141414141);
+}
+
+/*
+ * Where the walk goes on, there is no chunk any more: it has to go back to the one before, wherever
+ * the pieces end in which it reads.
+ */
+static void test_joined_chunk(void **state)
+{
+	struct heap_builder *b = *state;
+	size_t seen = 0;
+
+	for (size_t i = 900; i < 1100; i++) {
+		builder_reset(b);
+		make(b);
+		story.first = b->items.data[i].address;
+		story.second = b->items.data[i + 1].address;
+		story.over = false;
+		b->meanwhile = join;
+		builder_read(b);
+		builder_assert_sane(b);
+		assert_true(b->heap->audit.ok);
+		builder_assert_item(b, story.first, CHUNK_IN_USE,
+				    story.over ? CHUNK_SIZE * 2 : CHUNK_SIZE);
+		seen += story.over;
+	}
+	assert_int_equal(seen, 1);
+}
 
 /*
  * The first of the list is in use when the walk comes by, and taken from it before. Then two are
@@ -69,6 +169,9 @@ static void test_fastbin_head(void **state)
 int main(void)
 {
 	static const struct builder_test tests[] = {
+		BUILDER_TEST(test_torn_chunk),
+		BUILDER_TEST(test_torn_for_ever),
+		BUILDER_TEST(test_joined_chunk),
 		BUILDER_TEST(test_fastbin_head),
 	};
 
