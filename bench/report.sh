@@ -62,6 +62,10 @@ report()
 	"$dir/read" "$memtool" "$dir/heap" 100000 8192 73728 0.6 5
 	"$dir/snapshot" "$memtool"
 	"$dir/interrupt" "$memtool" "$dir/heap"
+	for mode in own one shared; do
+		"$dir/running" "$memtool" "$dir/churn" 10000000 $mode
+	done
+	"$dir/running" "$memtool" "$dir/churn" 10000000 own "$agent"
 	"$dir/start" "$memtool" "$dir/heap" "$agent"
 	"$dir/attach" "$dir/heap" "$agent"
 	"$dir/peers" "$memtool" "$dir/heap"
