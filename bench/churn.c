@@ -89,7 +89,7 @@ static void fill(void)
 		abort();
 	for (size_t i = 0; i < count; i++)
 		blocks[i] = allocate(&random);
-	/* In no order of addresses, lest malloc take them in that: what is free shall be anywhere. */
+	/* In no order of addresses, lest malloc take them in that. */
 	for (size_t i = 0; i < count / 20; i++) {
 		size_t freed = i * STRIDE % (count / 20) * 20;
 		free(blocks[freed]);

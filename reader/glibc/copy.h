@@ -145,11 +145,13 @@ struct memtool_error *refresh_segment(struct heap_copy *copy, struct heap_segmen
 bool orphan_is_whole(const struct heap_copy *copy, const struct tcache_bytes *tcache);
 
 /*
- * Lookups in what was copied, the late links first; NULL if there is no such chunk. And how many chunks a tcache bin has
- * by its counter, -1 if that cannot be told. All in tag.c.
+ * Lookups in what was copied, the late links first; NULL if there is no such chunk. In links.c.
  */
 const struct single_link *find_single_link(const struct heap_copy *copy, enum list_kind kind,
 					   uint64_t address);
+const struct double_link *find_double_link(const struct heap_copy *copy, uint64_t address);
+
+/* How many chunks a tcache bin has by its counter, -1 if that cannot be told. In tag.c. */
 int64_t tcache_counter(const struct heap *heap, const uint8_t *tcache, uint32_t bin);
 
 /* The steps of heap_finish(), on the finished arrays of copy->heap. */

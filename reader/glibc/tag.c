@@ -109,50 +109,6 @@ static bool put(struct tagger *tagger, uint64_t index, enum chunk_state state)
 	return index_array_append(&tagger->listed, &element);
 }
 
-static const struct single_link *find_single(const struct single_links *links, uint64_t address)
-{
-	size_t low = 0, high = links->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		uint64_t found = single_link_address(&links->data[middle]);
-		if (found == address)
-			return &links->data[middle];
-		if (found < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-const struct single_link *find_single_link(const struct heap_copy *copy, enum list_kind kind,
-					   uint64_t address)
-{
-	const struct single_links *late =
-		kind == LIST_TCACHE ? &copy->late_tcached : &copy->late_fast;
-	const struct single_link *found = find_single(late, address);
-
-	return found ? found : find_single(&copy->single_links, address);
-}
-
-static const struct double_link *find_double(const struct heap_copy *copy, uint64_t address)
-{
-	size_t low = 0, high = copy->double_links.count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct double_link *link = &copy->double_links.data[middle];
-		if (link->address == address)
-			return link;
-		if (link->address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
 /*
  * Why address cannot be the next chunk of a tcache or fastbin list; NULL if it can, and is
  * chunks[*ret_index]. link is what was kept of it, or NULL: it saves a search through all chunks.
@@ -314,7 +270,7 @@ static bool follow_bin(struct tagger *tagger, uint64_t head, uint64_t first, uin
 	uint64_t before = head;
 
 	for (uint64_t address = first; address != head;) {
-		const struct double_link *link = find_double(tagger->copy, address);
+		const struct double_link *link = find_double_link(tagger->copy, address);
 
 		if (!link) {
 			bad_list(tagger, address, "is no free chunk");

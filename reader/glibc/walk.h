@@ -3,8 +3,9 @@
  * struct walk: the pass over all chunks (walk.c), and what its parts share. Private to them.
  *
  * What walks from one ordinary chunk to the next is in walk.c; what else a segment has, top, the
- * fenceposts and damage, in walk_special.c; a segment that changes meanwhile in walk_live.c. The functions below add to what was walked so far;
- * they are here to be inlined, as they are called for every chunk.
+ * fenceposts and damage, in walk_special.c; a segment that changes meanwhile in walk_live.c. The
+ * functions below add to what was walked so far; they are here to be inlined, as they are called
+ * for every chunk.
  */
 #ifndef GLIBC_WALK_H
 #define GLIBC_WALK_H
