@@ -439,14 +439,15 @@ class Terminal:
             os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
             os.environ.update(environment)
             words = command or [MEMTOOL, "shell", *map(str, arguments)]
+            self.resize(columns, 0)  # here, as a later one prints the prompt again
             os.execvp(words[0], words)
         self.pid = pid
         self.text = ""
         self.status = None
-        self.resize(columns)
 
-    def resize(self, columns):
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    def resize(self, columns, fd=None):
+        fcntl.ioctl(self.fd if fd is None else fd, termios.TIOCSWINSZ,
+                    struct.pack("4H", 24, columns, 0, 0))
 
     def send(self, text):
         os.write(self.fd, text.encode())
