@@ -152,12 +152,12 @@ static struct memtool_error *catch_up_fastbins(struct heap_copy *copy, size_t ar
 					       struct single_links *late)
 {
 	const uint16_t offset = copy->layout->malloc_state.fastbinsY;
-	const uint64_t address = copy->arenas.data[arena].address + offset;
-	uint8_t *heads = copy->arena_bytes.data[arena].bytes + offset;
 	bool ok;
 
 	if (offset == GLIBC_ABSENT)
 		return NULL;
+	const uint64_t address = copy->arenas.data[arena].address + offset;
+	uint8_t *heads = copy->arena_bytes.data[arena].bytes + offset;
 	struct memtool_error *error = copy_bytes(
 		copy, address, heads, GLIBC_NFASTBINS * sizeof(uint64_t), "fastbins", &ok);
 	for (uint32_t bin = 0; !error && ok && bin < GLIBC_NFASTBINS; bin++) {
