@@ -248,8 +248,12 @@ static size_t observe_all(struct tracer *tracer, bool thorough)
 		struct tracee *tracee = &tracer->tracees.data[i];
 		if (tracee->state == TRACEE_AWAITED || (thorough && tracee->state == TRACEE_HELD))
 			observe(tracer, tracee);
-		/* waitid is silent about a leader that exited before its threads. */
-		if (thorough && tracee->state == TRACEE_AWAITED && is_dead(tracee->thread.tid))
+		/*
+		 * waitid is silent about a leader that exited before its threads. Of any other one
+		 * that has just died it will tell: that has to be reaped before it is forgotten.
+		 */
+		if (thorough && tracee->state == TRACEE_AWAITED &&
+		    tracee->thread.tid == tracer->pid && is_dead(tracer->pid))
 			tracee->state = TRACEE_DEAD;
 		awaited += tracee->state == TRACEE_AWAITED;
 		/* Once dead, it is forgotten, since its tid may come again; the leader's cannot. */
