@@ -9,7 +9,7 @@
 # it came upon in tests/fuzz/new/TARGET.
 #
 # With a seed, and nothing kept from an earlier run, the inputs are the same each time, as far as they
-# get.
+# get: the corpus is given as a list, since a directory has its files in any order.
 #
 # An input may take 10 seconds and memtool 1 GiB, which is for what the sanitizers take; the bounds
 # that depend on the input are the targets' own (fuzz_heap.c).
@@ -39,10 +39,12 @@ mkdir -p tests/fuzz/findings
 for target in "${targets[@]}"; do
 	printf '\n--- fuzz_%s\n' "$target"
 	mkdir -p "tests/fuzz/new/$target"
+	list=tests/fuzz/new/$target.list
+	printf '%s,' "$source/corpus/$target"/* | sed 's/,$//' >"$list"
 	tests/fuzz/fuzz_"$target" -max_total_time=$((seconds * shares[$target] / total)) \
 		-seed="$seed" -timeout=10 -rss_limit_mb=1024 -max_len=32768 -print_final_stats=1 \
 		-artifact_prefix="tests/fuzz/findings/$target-" \
-		"tests/fuzz/new/$target" "$source/corpus/$target" 2>&1 |
+		-seed_inputs=@"$list" "tests/fuzz/new/$target" 2>&1 |
 		grep -v -e '	NEW  ' -e '	REDUCE '
 	((PIPESTATUS[0] == 0)) || status=1
 done
