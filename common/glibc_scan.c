@@ -376,7 +376,7 @@ static bool take_dummy(const struct image *image, uint64_t target, uint64_t valu
 {
 	uint64_t offset = target - image->tls;
 
-	if (offset >= image->tls_file_size || !is_dummy(image, value))
+	if (offset % 8 || offset > image->tls_file_size - sizeof(value) || !is_dummy(image, value))
 		return true;
 	if (*ret_offset != UINT64_MAX)
 		return false;

@@ -163,7 +163,9 @@ bool image_read_headers(struct image *image, const Elf64_Phdr *headers, size_t c
 		if (header->p_type != PT_TLS)
 			continue;
 		image->tls = image->bias + header->p_vaddr;
-		image->tls_file_size = header->p_filesz;
+		/* No more than all of it (elf(5)), whatever a hostile file says. */
+		image->tls_file_size =
+			header->p_filesz < header->p_memsz ? header->p_filesz : header->p_memsz;
 		image->tls_size = header->p_memsz;
 	}
 	image->soname = UINT64_MAX;

@@ -261,13 +261,13 @@ static struct memtool_error *search_from_base(struct search *search)
 static struct memtool_error *close_open(struct search *search)
 {
 	uint64_t top_end = search->copy->arenas.data[0].top + GLIBC_CHUNK_HDR_SZ;
-	uint64_t end = search->open.end;
+	uint64_t end = search->open.end, counted_end = search->open.start + search->missing;
 
 	if (range_size(search->open) == 0)
 		return NULL;
-	if (search->missing < range_size(search->open) &&
-	    search->open.start + search->missing >= top_end)
-		end = search->open.start + search->missing;
+	if (search->missing < range_size(search->open) && counted_end >= top_end &&
+	    counted_end % GLIBC_MALLOC_ALIGNMENT == 0)
+		end = counted_end;
 	return add_region(search, search->open.start, end, end);
 }
 
