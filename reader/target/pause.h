@@ -7,8 +7,8 @@
  * and copy it (target/snapshot.h), which grows with the pages of the whole process. Both grow with
  * its threads. The rates are those of a machine of no great speed, so that an estimate is rather
  * too long: by two to three times on the one of doc/benchmarks.md. More so for a heap of blocks
- * much larger than a page, most of which is passed over, while one of the smallest chunks alone
- * takes about as long as is said.
+ * much larger than a page, most of which is passed over. One of the smallest chunks alone is the
+ * exception: it may take half as long again as is said.
  */
 #ifndef TARGET_PAUSE_H
 #define TARGET_PAUSE_H
