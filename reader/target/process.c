@@ -152,6 +152,7 @@ struct memtool_error *process_open(pid_t pid, struct process **ret)
 	if (!process)
 		return memtool_error_no_memory;
 	process->memory.ops = &process_memory_ops;
+	pthread_mutex_init(&process->maps_lock, NULL);
 	process->pidfd = process->mem_fd = process->pagemap_fd = -1;
 
 	pid_t tid;
@@ -178,6 +179,7 @@ void process_close(struct process *process)
 	if (!process)
 		return;
 	maps_deinit(&process->maps);
+	pthread_mutex_destroy(&process->maps_lock);
 	if (process->pidfd >= 0)
 		close(process->pidfd);
 	if (process->mem_fd >= 0)

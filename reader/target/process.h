@@ -13,8 +13,9 @@
  * - While target/stop.h holds every thread, none can exec, and its pid cannot be reused. One
  *   process_check() after the stop then stands for all reads until it is resumed.
  *
- * Our own process may be opened, to read its memory as it changes; it cannot be stopped. Not for
- * two threads at once on one process: target/read_ahead.h sees to that where two read.
+ * Our own process may be opened, to read its memory as it changes; it cannot be stopped. While
+ * it is held, several threads may read process->memory at once; nothing else is for two threads on
+ * one process.
  */
 #ifndef TARGET_PROCESS_H
 #define TARGET_PROCESS_H
@@ -23,6 +24,8 @@
 #include "target/maps.h"
 #include "target/memory.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -40,7 +43,8 @@ struct process {
 	/* Private to this room. */
 	pid_t reader; /* a thread by which memory is read while none is held */
 	pid_t held; /* one of the threads while all of them are held, else 0 */
-	bool by_file; /* read from mem_fd, where maps says that it is readable */
+	atomic_bool by_file; /* read from mem_fd, where maps says that it is readable */
+	pthread_mutex_t maps_lock; /* of filling maps; they stay while all threads are held */
 	struct maps maps; /* empty unless held and needed */
 };
 

@@ -56,13 +56,19 @@ static int read_by_vm_readv(pid_t tid, uint64_t address, char *buffer, size_t le
 /*
  * /proc/PID/mem reads what is PROT_NONE, too (the kernel takes it for a debugger's), so that file
  * alone does not tell what is readable. While the target runs, its mappings change: look each time.
+ * While it is held, they are read once, by the first of the threads that need them.
  */
 static struct memtool_error *update_maps(struct process *process)
 {
-	if (process->held && process->maps.count > 0)
-		return NULL;
-	maps_deinit(&process->maps);
-	return maps_read(process->held ? process->held : process->pid, &process->maps);
+	struct memtool_error *error = NULL;
+
+	pthread_mutex_lock(&process->maps_lock);
+	if (!process->held || process->maps.count == 0) {
+		maps_deinit(&process->maps);
+		error = maps_read(process->held ? process->held : process->pid, &process->maps);
+	}
+	pthread_mutex_unlock(&process->maps_lock);
+	return error;
 }
 
 static struct memtool_error *read_from_file(struct process *process, uint64_t address, char *buffer,
