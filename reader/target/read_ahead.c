@@ -8,53 +8,73 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define PAGE UINT64_C(4096)
-/* As large as is read fastest (target/process_memory.c), and as a huge page. */
-#define PIECE (UINT64_C(2) << 20)
-/* One that is looked at, one that is read, and two so that neither side waits for the other. */
-#define PIECES 4
-/* From here on the thread gains more than it costs. */
+#define PAGE      UINT64_C(4096)
+#define HUGE_PAGE (UINT64_C(2) << 20)
+/*
+ * What one processor has copied, another one looks at: all pieces together stay in a cache that
+ * they share. Larger ones are read but a little faster, and looked at much more slowly.
+ */
+#define PIECE (UINT64_C(512) << 10)
+/* Two copy twice as fast as one, and a third adds little to that. */
+#define THREADS_MAX 2
+/*
+ * As many as are read at once, one of them by the caller; one that the caller looks at; the
+ * rest so that neither side waits for the other.
+ */
+#define PIECES (THREADS_MAX + 6)
+/* From here on the threads gain more than they cost. */
 #define ENOUGH (UINT64_C(32) << 20)
+
+struct piece {
+	struct range range; /* what is to be read, or was */
+	enum piece_state {
+		PIECE_FREE,
+		PIECE_READING,
+		PIECE_READ,
+	} state;
+	bool dropped; /* free once it is no longer being read */
+};
 
 struct read_ahead {
 	struct memory memory;
 	struct memory *inner;
-	pthread_t thread;
-	pthread_mutex_t reading; /* whoever reads inner */
+	pthread_t threads[THREADS_MAX];
+	unsigned int thread_count;
 
 	pthread_mutex_t lock; /* of all that follows */
 	pthread_cond_t changed;
 	uint8_t *buffer;
-	struct range pieces[PIECES]; /* pieces[i] is at buffer + i * PIECE */
-	unsigned int first, count; /* those that are read: a ring; the one before first is taken */
+	struct piece pieces[PIECES]; /* pieces[i] is at buffer + i * PIECE */
+	/* Those that are being read or read: a ring; the one before first is taken. */
+	unsigned int first, count;
+	unsigned int reading; /* how many are, dropped ones too */
 	struct range next; /* still to be read; empty: nothing */
 	struct memtool_error *error; /* why there is no more */
-	unsigned int restarts; /* what was begun before the last one is of no use */
-	bool busy; /* reads just now */
 	bool ends;
 };
 
-bool read_ahead_pays(uint64_t bytes)
+static int usable_cpus(void)
 {
 	cpu_set_t cpus;
 
-	return bytes >= ENOUGH && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
-	       CPU_COUNT(&cpus) > 1;
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
 }
 
-/*
- * Reads a piece from range's start on; *ret is up to where, *ret_whole that it does not end early.
- */
+bool read_ahead_pays(uint64_t bytes)
+{
+	return bytes >= ENOUGH && usable_cpus() > 1;
+}
+
+/* *ret is up to where there are bytes of range in buffer, *ret_whole that this is all of it. */
 static struct memtool_error *read_piece(struct memory *inner, struct range range, uint8_t *buffer,
 					uint64_t *ret, bool *ret_whole)
 {
 	uint64_t page = align_down(range.start, PAGE);
-	struct range within = { page, align_down(range.start + PIECE, PAGE) }, run;
+	struct range run;
 	size_t count = 0;
 
-	if (within.end > range.end)
-		within.end = align_up(range.end, PAGE);
-	struct memtool_error *error = memory_find_present(inner, within, &run);
+	struct memtool_error *error =
+		memory_find_present(inner, (struct range){ page, align_up(range.end, PAGE) }, &run);
 	if (error)
 		return error;
 	uint64_t end = run.start > page ? range.start : run.end;
@@ -65,41 +85,71 @@ static struct memtool_error *read_piece(struct memory *inner, struct range range
 	if (error)
 		return error;
 	*ret = range.start + count;
-	*ret_whole = count && (*ret == within.end || *ret == range.end);
+	*ret_whole = *ret == range.end;
 	return NULL;
 }
 
-/* Reads one piece; called with the lock, which is let go meanwhile. */
-static void read_next(struct read_ahead *self)
+/* The place-th piece of the ring. */
+static struct piece *ring_piece(struct read_ahead *self, unsigned int place)
 {
-	unsigned int restarts = self->restarts;
-	unsigned int slot = (self->first + self->count) % PIECES;
-	struct range next = self->next;
-	uint64_t end = next.start;
+	return &self->pieces[(self->first + place) % PIECES];
+}
+
+/* Of the ring, only the first count pieces are left. Called with the lock. */
+static void drop_behind(struct read_ahead *self, unsigned int count)
+{
+	while (self->count > count) {
+		struct piece *piece = ring_piece(self, --self->count);
+
+		piece->dropped = piece->state == PIECE_READING;
+		if (!piece->dropped)
+			piece->state = PIECE_FREE;
+	}
+}
+
+/* The piece that is to be read next, or NULL. Called with the lock. */
+static struct piece *next_piece(struct read_ahead *self)
+{
+	struct piece *piece = ring_piece(self, self->count);
+
+	if (self->next.start >= self->next.end || self->count == PIECES - 1 ||
+	    piece->state != PIECE_FREE)
+		return NULL;
+	return piece;
+}
+
+/*
+ * Takes a piece off what is to be read, and reads it; called with the lock, which is let go
+ * meanwhile. Behind one that does not come whole, nothing more is read ahead.
+ */
+static void read_next(struct read_ahead *self, struct piece *piece)
+{
+	const uint64_t start = self->next.start;
+	const uint64_t most = align_down(start + PIECE, PAGE);
+	const uint64_t end = most < self->next.end ? most : self->next.end;
+	const unsigned int slot = (unsigned int)(piece - self->pieces);
+	uint64_t read = start;
 	bool whole = false;
 
-	self->busy = true;
+	*piece = (struct piece){ { start, end }, PIECE_READING, false };
+	self->count++;
+	self->reading++;
+	self->next.start = end == self->next.end ? end : end - READ_AHEAD_OVERLAP;
 	pthread_mutex_unlock(&self->lock);
-	pthread_mutex_lock(&self->reading);
-	struct memtool_error *error =
-		read_piece(self->inner, next, self->buffer + slot * PIECE, &end, &whole);
-	pthread_mutex_unlock(&self->reading);
+	struct memtool_error *error = read_piece(self->inner, (struct range){ start, end },
+						 self->buffer + slot * PIECE, &read, &whole);
 	pthread_mutex_lock(&self->lock);
-	self->busy = false;
-
-	if (restarts != self->restarts) {
-		memtool_error_destroy(error);
-		return;
-	}
-	self->error = error;
-	if (end > next.start) {
-		self->pieces[slot] = (struct range){ next.start, end };
-		self->count++;
-	}
-	if (whole && end < next.end)
-		self->next.start = end - READ_AHEAD_OVERLAP;
-	else
+	self->reading--;
+	piece->range.end = read;
+	piece->state = piece->dropped ? PIECE_FREE : PIECE_READ;
+	if (!piece->dropped && !whole) {
+		drop_behind(self, (slot + PIECES - self->first) % PIECES + 1);
 		self->next = (struct range){ 0 };
+		memtool_error_destroy(self->error);
+		self->error = no_cleanup_ptr(error);
+	}
+	memtool_error_destroy(error);
+	pthread_cond_broadcast(&self->changed);
 }
 
 static void *run(void *argument)
@@ -108,12 +158,12 @@ static void *run(void *argument)
 
 	pthread_mutex_lock(&self->lock);
 	while (!self->ends) {
-		if (self->next.start >= self->next.end || self->count == PIECES - 1) {
+		struct piece *piece = next_piece(self);
+
+		if (piece)
+			read_next(self, piece);
+		else
 			pthread_cond_wait(&self->changed, &self->lock);
-			continue;
-		}
-		read_next(self);
-		pthread_cond_broadcast(&self->changed);
 	}
 	pthread_mutex_unlock(&self->lock);
 	return NULL;
@@ -122,30 +172,19 @@ static void *run(void *argument)
 static struct memtool_error *read_between(struct memory *memory, uint64_t address, void *buffer,
 					  size_t length, size_t *ret)
 {
-	struct read_ahead *self = (struct read_ahead *)memory;
-
-	pthread_mutex_lock(&self->reading);
-	struct memtool_error *error = memory_read_some(self->inner, address, buffer, length, ret);
-	pthread_mutex_unlock(&self->reading);
-	return error;
+	return memory_read_some(((struct read_ahead *)memory)->inner, address, buffer, length, ret);
 }
 
 static struct memtool_error *find_present(struct memory *memory, struct range within,
 					  struct range *ret)
 {
-	struct read_ahead *self = (struct read_ahead *)memory;
-
-	pthread_mutex_lock(&self->reading);
-	struct memtool_error *error = memory_find_present(self->inner, within, ret);
-	pthread_mutex_unlock(&self->reading);
-	return error;
+	return memory_find_present(((struct read_ahead *)memory)->inner, within, ret);
 }
 
 /* Called with the lock. */
 static void restart(struct read_ahead *self, struct range range)
 {
-	self->restarts++;
-	self->count = 0;
+	drop_behind(self, 0);
 	self->next = range;
 	memtool_error_destroy(self->error);
 	self->error = NULL;
@@ -161,22 +200,36 @@ static void start(struct memory *memory, struct range range)
 	pthread_mutex_unlock(&self->lock);
 }
 
-/* Whether address is in what is read or will be next, so that it is worth waiting for. */
+/* Whether address is in what will be read next, so that it is worth waiting for. */
 static bool is_coming(const struct read_ahead *self, uint64_t address)
 {
 	return self->next.start < self->next.end && address >= self->next.start &&
 	       address - self->next.start < PIECE;
 }
 
-/* Takes the first piece off the ring. Called with the lock. */
-static unsigned int take_first(struct read_ahead *self)
+/* Takes the first piece off the ring. Its bytes stay as they are until another one is taken. */
+static struct piece *take_first(struct read_ahead *self)
 {
-	unsigned int slot = self->first;
+	struct piece *piece = ring_piece(self, 0);
 
-	self->first = (slot + 1) % PIECES;
+	piece->dropped = piece->state == PIECE_READING;
+	if (!piece->dropped)
+		piece->state = PIECE_FREE;
+	self->first = (self->first + 1) % PIECES;
 	self->count--;
 	pthread_cond_broadcast(&self->changed);
-	return slot;
+	return piece;
+}
+
+/* While what the caller wants is being read, it reads what comes next: it has a processor, too. */
+static void help(struct read_ahead *self)
+{
+	struct piece *piece = next_piece(self);
+
+	if (piece)
+		read_next(self, piece);
+	else
+		pthread_cond_wait(&self->changed, &self->lock);
 }
 
 static struct memtool_error *take(struct memory *memory, uint64_t address, size_t length,
@@ -188,20 +241,23 @@ static struct memtool_error *take(struct memory *memory, uint64_t address, size_
 	*ret = NULL;
 	pthread_mutex_lock(&self->lock);
 	while (!*ret) {
-		struct range *piece = &self->pieces[self->first];
+		struct piece *piece = ring_piece(self, 0);
+
 		if (self->count == 0) {
 			error = self->error;
 			self->error = NULL;
 			if (error || !is_coming(self, address))
 				break;
-			pthread_cond_wait(&self->changed, &self->lock);
-		} else if (address < piece->start) {
+			help(self);
+		} else if (address < piece->range.start) {
 			break;
-		} else if (range_covers(*piece, address, length)) {
-			*ret_range = *piece;
-			*ret = self->buffer + take_first(self) * PIECE;
-		} else {
+		} else if (!range_covers(piece->range, address, length)) {
 			take_first(self);
+		} else if (piece->state == PIECE_READING) {
+			help(self);
+		} else {
+			*ret_range = piece->range;
+			*ret = self->buffer + (size_t)(take_first(self) - self->pieces) * PIECE;
 		}
 	}
 	pthread_mutex_unlock(&self->lock);
@@ -214,7 +270,7 @@ void read_ahead_rest(struct read_ahead *ahead)
 		return;
 	pthread_mutex_lock(&ahead->lock);
 	restart(ahead, (struct range){ 0 });
-	while (ahead->busy)
+	while (ahead->reading)
 		pthread_cond_wait(&ahead->changed, &ahead->lock);
 	pthread_mutex_unlock(&ahead->lock);
 }
@@ -222,7 +278,7 @@ void read_ahead_rest(struct read_ahead *ahead)
 /* In huge pages if there are any, and faulted in: the kernel then copies without a fault. */
 static uint8_t *create_buffer(void)
 {
-	uint8_t *buffer = aligned_alloc(PIECE, PIECES * PIECE);
+	uint8_t *buffer = aligned_alloc(HUGE_PAGE, PIECES * PIECE);
 
 	if (!buffer)
 		return NULL;
@@ -232,16 +288,24 @@ static uint8_t *create_buffer(void)
 	return buffer;
 }
 
-/* Signals are for the threads that the program has itself. */
-static int start_thread(struct read_ahead *self)
+/*
+ * One for each processor that the caller leaves. Signals are for the threads that the program has
+ * itself. Zero if there is one thread at least, else an errno.
+ */
+static int start_threads(struct read_ahead *self)
 {
+	const unsigned int wanted = (unsigned int)usable_cpus() - 1;
 	sigset_t all, before;
+	int errnum;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int errnum = pthread_create(&self->thread, NULL, run, self);
+	do {
+		errnum = pthread_create(&self->threads[self->thread_count], NULL, run, self);
+		self->thread_count += !errnum;
+	} while (!errnum && self->thread_count < THREADS_MAX && self->thread_count < wanted);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return errnum;
+	return self->thread_count ? 0 : errnum;
 }
 
 struct memtool_error *read_ahead_create(struct memory *inner, struct read_ahead **ret)
@@ -260,12 +324,11 @@ struct memtool_error *read_ahead_create(struct memory *inner, struct read_ahead 
 	*self = (struct read_ahead){
 		.memory = { &ops },
 		.inner = inner,
-		.reading = PTHREAD_MUTEX_INITIALIZER,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 		.buffer = buffer,
 	};
-	int errnum = start_thread(self);
+	int errnum = start_threads(self);
 	if (errnum)
 		return memtool_error_os(errnum, "cannot start a thread that reads ahead");
 	buffer = NULL;
@@ -281,7 +344,8 @@ void read_ahead_destroy(struct read_ahead *ahead)
 	ahead->ends = true;
 	pthread_cond_broadcast(&ahead->changed);
 	pthread_mutex_unlock(&ahead->lock);
-	pthread_join(ahead->thread, NULL);
+	for (unsigned int i = 0; i < ahead->thread_count; i++)
+		pthread_join(ahead->threads[i], NULL);
 	memtool_error_destroy(ahead->error);
 	free(ahead->buffer);
 	free(ahead);
@@ -291,9 +355,9 @@ void read_ahead_set_inner(struct read_ahead *ahead, struct memory *inner)
 {
 	if (!ahead)
 		return;
-	pthread_mutex_lock(&ahead->reading);
+	pthread_mutex_lock(&ahead->lock);
 	ahead->inner = inner;
-	pthread_mutex_unlock(&ahead->reading);
+	pthread_mutex_unlock(&ahead->lock);
 }
 
 struct memory *read_ahead_memory(struct read_ahead *ahead)

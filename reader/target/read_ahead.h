@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading ahead: a thread that reads what follows, while the caller works on what came before.
+ * Reading ahead: threads that read what follows, while the caller works on what came before.
  *
  * A provider of memory over another one. A pass says where it goes on, by memory_read_ahead(), and
- * takes the pieces that the thread has read by memory_take_ahead(), in place. All other reads go
- * through as they are; never do two threads read the inner provider at once. Pages that are not
- * there (memory_ops.find_present) are not read ahead.
+ * takes the pieces that were read by memory_take_ahead(), in place and in order. There are two
+ * threads, or one where there are only two processors; a caller that is ahead of them does not wait
+ * but reads a piece itself. All other reads go through as they are. So the inner provider must be
+ * one that several threads may read at once. Pages that are not there (memory_ops.find_present) are
+ * not read ahead.
  *
- * The thread runs from read_ahead_create() to read_ahead_destroy() and takes no signals. While the
+ * The threads run from read_ahead_create() to read_ahead_destroy() and take no signals. While the
  * target is held, it must not be let go on before read_ahead_rest().
  */
 #ifndef TARGET_READ_AHEAD_H
@@ -18,7 +20,7 @@
 struct read_ahead;
 
 /*
- * Whether that is worth what it costs before the first byte is read, a thread and the pieces'
+ * Whether that is worth what it costs before the first byte is read, the threads and the pieces'
  * memory: not for a few MiB, and not on one processor.
  */
 bool read_ahead_pays(uint64_t bytes);
@@ -34,7 +36,7 @@ void read_ahead_destroy(struct read_ahead *ahead);
 
 struct memory *read_ahead_memory(struct read_ahead *ahead);
 
-/* Drops all that was read ahead; when it returns, the thread reads nothing. NULL is fine. */
+/* Drops all that was read ahead; when it returns, the threads read nothing. NULL is fine. */
 void read_ahead_rest(struct read_ahead *ahead);
 
 #define _cleanup_read_ahead_ _cleanup_(cleanup_read_ahead)

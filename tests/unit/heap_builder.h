@@ -112,8 +112,8 @@ struct heap_builder {
 	bool unconfirmed;
 
 	struct heap *heap; /* what builder_read() made */
-	uint64_t reads; /* how often the reader read, and how much */
-	uint64_t read_bytes;
+	_Atomic uint64_t reads; /* how often the reader read, and how much; by any thread */
+	_Atomic uint64_t read_bytes;
 	uint64_t expected_bytes; /* what heap_expected_bytes() said before that */
 };
 
