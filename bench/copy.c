@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define PIECE ((size_t)2 << 20)
+#define PIECE    ((size_t)2 << 20)
+#define HEAP_MAX (UINT64_C(64) << 20)
 
 static char buffer[PIECE];
 
@@ -25,6 +26,15 @@ static size_t copy_mapping(pid_t pid, const struct range *range)
 	return range->end - range->start;
 }
 
+/* brk's, or another arena's: its heaps start at multiples of HEAP_MAX_SIZE (malloc/arena.c). */
+static bool is_heap(const struct mapping *mapping)
+{
+	if (strcmp(mapping->name, "[heap]") == 0)
+		return true;
+	return mapping->name[0] == '\0' && mapping->readable && !mapping->shared &&
+	       mapping->range.start % HEAP_MAX == 0;
+}
+
 double copy_heap(pid_t pid, double *ret_bytes)
 {
 	_cleanup_(maps_deinit) struct maps maps = { 0 };
@@ -36,7 +46,7 @@ double copy_heap(pid_t pid, double *ret_bytes)
 	memset(buffer, 1, sizeof(buffer));
 	double before = bench_now_ms();
 	for (size_t i = 0; i < maps.count; i++) {
-		if (strcmp(maps.data[i].name, "[heap]") == 0)
+		if (is_heap(&maps.data[i]))
 			total += copy_mapping(pid, &maps.data[i].range);
 	}
 	*ret_bytes = (double)total;

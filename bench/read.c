@@ -3,9 +3,9 @@
  * How long memtool holds a process and how long it takes, against merely copying the same pages;
  * how much memory it takes, and how fast it lists chunks into a file.
  *
- *	read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS]
+ *	read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS [ARENAS]]
  *
- * COUNT, MIN and MAX are HEAP's (heap.c). The copy is copy.h's. memtool's pause is what it says
+ * COUNT, MIN, MAX and ARENAS are HEAP's (heap.c). The copy is copy.h's. memtool's pause is what it says
  * itself (stopped_ms), so the threads' stop is in it; what chunks does not say is seen from outside
  * (watch.h), in a run of its own. The runs alternate.
  */
@@ -77,9 +77,10 @@ int main(int argc, char **argv)
 	double bar;
 
 	if (argc < 7 || runs < 1 || runs > BENCH_RUNS_MAX)
-		bench_fail("usage: read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS]");
+		bench_fail("usage: read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS [ARENAS]]");
 	bar = strtod(argv[6], NULL);
-	char *target_argv[] = { argv[2], argv[3], argv[4], argv[5], NULL };
+	char *arenas = argc > 8 ? argv[8] : NULL;
+	char *target_argv[] = { argv[2], argv[3], argv[4], argv[5], arenas, NULL };
 	struct bench_target target = bench_target_start(target_argv);
 	measure(argv[1], target.pid, runs, &figures);
 	bench_target_end(&target);
@@ -91,7 +92,8 @@ int main(int argc, char **argv)
 	double heap = bench_median(figures.heap, runs);
 	double peak = bench_median(figures.peak_kib, runs) / 1024;
 	double rows = figures.chunks / 1e3;
-	snprintf(name, sizeof(name), "%s chunks, %.2f GB", argv[3], figures.bytes / 1e9);
+	snprintf(name, sizeof(name), "%s chunks%s%s%s, %.2f GB", argv[3], arenas ? " in " : "",
+		 arenas ? arenas : "", arenas ? " arenas" : "", figures.bytes / 1e9);
 	bench_row_at_most(copy, "ms", BENCH_NO_BAR, "%s: copy, %.1f GB/s", name,
 			  figures.bytes / copy / 1e6);
 	bench_row_at_most(heap_pause, "ms", BENCH_NO_BAR, "%s: target stopped by heap", name);

@@ -59,6 +59,7 @@ report()
 	echo '|---|---|---|---|'
 	"$dir/read" "$memtool" "$dir/heap" 1000000 24 351 1.25 9
 	"$dir/read" "$memtool" "$dir/heap" 10000000 24 351 1.25 5
+	"$dir/read" "$memtool" "$dir/heap" 10000000 24 351 1.25 5 8
 	"$dir/read" "$memtool" "$dir/heap" 100000 8192 73728 0.6 5
 	"$dir/snapshot" "$memtool"
 	"$dir/interrupt" "$memtool" "$dir/heap"
