@@ -12,6 +12,7 @@
 #include "session_settle.h"
 #include "session_threads.h"
 #include "support/array.h"
+#include "support/thread.h"
 #include "target/read_ahead.h"
 #include "target/stop.h"
 
@@ -97,6 +98,7 @@ struct memtool_error *session_copy_heap(struct session *session, struct process 
 		.other_books = others.data,
 		.other_books_count = others.count,
 		.live = live,
+		.threads = usable_processors(),
 		.progress = session->options.progress,
 		.progress_context = session->options.progress_context,
 	};

@@ -120,6 +120,37 @@ void audit_conclude(struct audit *audit)
 	audit->ok = !audit_doubts_since(audit, &start);
 }
 
+/* Counts a finding of that kind; false if it is one too many to be kept. */
+static bool count(struct audit *audit, enum audit_kind kind)
+{
+	if (audit->counted[kind]++ < AUDIT_KEEP)
+		return true;
+	audit->truncated = true;
+	return false;
+}
+
+static void keep(struct audit *audit, const struct audit_finding *finding)
+{
+	if (!audit_findings_append(&audit->findings, finding))
+		audit->truncated = true;
+}
+
+void audit_append(struct audit *audit, const struct audit *other)
+{
+	uint64_t kept[AUDIT_KINDS] = { 0 };
+
+	for (size_t i = 0; i < other->findings.count; i++) {
+		const struct audit_finding *finding = &other->findings.data[i];
+
+		kept[finding->kind]++;
+		if (count(audit, finding->kind))
+			keep(audit, finding);
+	}
+	for (int kind = 0; kind < AUDIT_KINDS; kind++)
+		audit->counted[kind] += other->counted[kind] - kept[kind];
+	audit->truncated |= other->truncated;
+}
+
 void audit_add(struct audit *audit, enum audit_kind kind, uint64_t address, uint64_t expected,
 	       uint64_t found, const char *format, ...)
 {
@@ -132,13 +163,10 @@ void audit_add(struct audit *audit, enum audit_kind kind, uint64_t address, uint
 	};
 	va_list arguments;
 
-	if (audit->counted[kind]++ >= AUDIT_KEEP) {
-		audit->truncated = true;
+	if (!count(audit, kind))
 		return;
-	}
 	va_start(arguments, format);
 	vsnprintf(finding.message, sizeof(finding.message), format, arguments);
 	va_end(arguments);
-	if (!audit_findings_append(&audit->findings, &finding))
-		audit->truncated = true;
+	keep(audit, &finding);
 }

@@ -59,6 +59,9 @@ struct audit {
 
 void audit_deinit(struct audit *audit);
 
+/* Adds the findings of another one to the end, as if they had been made here. */
+void audit_append(struct audit *audit, const struct audit *other);
+
 /* A point in the making of an audit, to go back to when a part is done over. */
 struct audit_mark {
 	size_t findings;

@@ -83,6 +83,7 @@ struct heap_copy {
 	const struct other_books *other_books;
 	size_t other_books_count;
 	bool live;
+	unsigned int threads;
 
 	struct heap *heap; /* its arrays are empty until heap_finish() */
 	struct chunk_array chunks;
@@ -98,6 +99,8 @@ struct heap_copy {
 	 */
 	struct single_links late_tcached, late_fast;
 	struct double_links double_links;
+	/* Until heap_finish(): the same of a heap that was walked in parts; else NULL. */
+	struct walk_parts *parts;
 };
 
 static inline uint64_t single_link_address(const struct single_link *link)
@@ -131,6 +134,7 @@ struct memtool_error *copy_orphans(struct heap_copy *copy); /* orphans.c: of no 
 struct memtool_error *copy_segments(struct heap_copy *copy); /* segments.c: where chunks lie */
 struct memtool_error *copy_mmapped(struct heap_copy *copy); /* mmapped.c */
 struct memtool_error *copy_chunks(struct heap_copy *copy); /* walk.c: the pass */
+struct memtool_error *copy_parts(struct heap_copy *copy); /* walk_parts.c: the same, by several */
 struct memtool_error *copy_late(struct heap_copy *copy); /* late.c: what changed meanwhile */
 
 /*
@@ -140,6 +144,16 @@ struct memtool_error *refresh_arena(struct heap_copy *copy, uint32_t index);
 
 /* Likewise, where the segment ends by now. Refreshes its arena, too. */
 struct memtool_error *refresh_segment(struct heap_copy *copy, struct heap_segment *segment);
+
+/* What copy_parts() made. In walk_parts.c. */
+struct walk_parts;
+
+/* Whether the heap is so large, and so evenly spread over segments, that parts are faster. */
+bool walk_parts_pay(const struct heap_copy *copy);
+/* Makes one of them, in copy; false when out of memory. */
+bool walk_parts_join(struct heap_copy *copy);
+/* NULL is fine. */
+void walk_parts_destroy(struct walk_parts *parts);
 
 /* What tag_lists() asks before it believes the tcache of an orphan. */
 bool orphan_is_whole(const struct heap_copy *copy, const struct tcache_bytes *tcache);

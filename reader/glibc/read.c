@@ -78,6 +78,7 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	copy->other_books = source->other_books;
 	copy->other_books_count = source->other_books_count;
 	copy->live = source->live;
+	copy->threads = source->threads;
 	copy->counted = progress_memory(source->memory, &copy->chunks.count, source->progress,
 					source->progress_context);
 	if (source->progress)
@@ -104,7 +105,7 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 	if (!error)
 		error = copy_mmapped(copy);
 	if (!error)
-		error = copy_chunks(copy);
+		error = walk_parts_pay(copy) ? copy_parts(copy) : copy_chunks(copy);
 	if (!error && copy->live)
 		error = copy_late(copy);
 	if (error)
@@ -126,6 +127,7 @@ void heap_copy_destroy(struct heap_copy *copy)
 	if (!copy)
 		return;
 	heap_destroy(copy->heap);
+	walk_parts_destroy(copy->parts);
 	chunk_array_deinit(&copy->chunks);
 	arena_array_deinit(&copy->arenas);
 	arena_bytes_array_deinit(&copy->arena_bytes);
@@ -180,6 +182,8 @@ struct memtool_error *heap_finish(struct heap_copy *taken, struct heap **ret)
 {
 	_cleanup_(cleanup_heap_copy) struct heap_copy *copy = taken;
 
+	if (copy->parts && !walk_parts_join(copy))
+		return memtool_error_no_memory;
 	/* 16 bytes each: memtool itself holds 64 GiB of them by then. */
 	if (copy->chunks.count > UINT32_MAX)
 		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED,

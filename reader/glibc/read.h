@@ -64,7 +64,12 @@ struct heap_source {
 	 * segment, a few times; what stays torn is for the audit to tell.
 	 */
 	bool live;
-	/* Called every few MiB that were read, if not NULL; see memtool.h. */
+	/*
+	 * By how many threads memory may be read at once, if the heap is large and has many
+	 * segments; 0 is 1, the caller alone. Not of a running target.
+	 */
+	unsigned int threads;
+	/* Called every few MiB that were read, by the caller's thread, if not NULL; see memtool.h. */
 	memtool_progress_fn progress;
 	void *progress_context;
 };

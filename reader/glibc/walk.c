@@ -225,30 +225,59 @@ static bool walk_main_arena(struct walk *walk)
 	return true;
 }
 
-/* All there is, in the order of addresses, so that chunks[] comes out sorted. */
-static struct memtool_error *walk_all(struct walk *walk)
+/* What is still to be walked, by indices into the copy's arrays. */
+struct walk_items {
+	size_t segment, segment_end;
+	size_t mmapped, mmapped_end;
+	bool main_arena;
+};
+
+static struct walk_items items_in(const struct heap_copy *copy, struct range range)
+{
+	struct walk_items items = {
+		.segment_end = copy->segments.count,
+		.mmapped_end = copy->mmapped.count,
+		.main_arena =
+			copy->arenas.count && range_contains(range, copy->arenas.data[0].address),
+	};
+
+	while (items.segment < items.segment_end &&
+	       copy->segments.data[items.segment].range.start < range.start)
+		items.segment++;
+	while (items.segment < items.segment_end &&
+	       copy->segments.data[items.segment_end - 1].range.start >= range.end)
+		items.segment_end--;
+	while (items.mmapped < items.mmapped_end &&
+	       copy->mmapped.data[items.mmapped].address < range.start)
+		items.mmapped++;
+	while (items.mmapped < items.mmapped_end &&
+	       copy->mmapped.data[items.mmapped_end - 1].address >= range.end)
+		items.mmapped_end--;
+	return items;
+}
+
+struct memtool_error *walk_range(struct walk *walk, struct range range)
 {
 	const struct heap_copy *copy = walk->copy;
+	struct walk_items items = items_in(copy, range);
 	struct memtool_error *error = NULL;
-	size_t segment = 0, mmapped = 0;
-	bool main_arena = copy->arenas.count == 0;
 
 	while (!error) {
-		uint64_t next = UINT64_MAX;
+		bool segment = items.segment < items.segment_end;
+		bool mmapped = items.mmapped < items.mmapped_end;
+		uint64_t next =
+			segment ? copy->segments.data[items.segment].range.start : UINT64_MAX;
 
-		if (segment < copy->segments.count)
-			next = copy->segments.data[segment].range.start;
-		if (!main_arena && copy->arenas.data[0].address < next &&
-		    (mmapped == copy->mmapped.count ||
-		     copy->arenas.data[0].address < copy->mmapped.data[mmapped].address)) {
-			main_arena = true;
+		if (items.main_arena && copy->arenas.data[0].address < next &&
+		    (!mmapped ||
+		     copy->arenas.data[0].address < copy->mmapped.data[items.mmapped].address)) {
+			items.main_arena = false;
 			if (!walk_main_arena(walk))
 				error = memtool_error_no_memory;
-		} else if (mmapped < copy->mmapped.count &&
-			   copy->mmapped.data[mmapped].address < next) {
-			error = walk_mmapped(walk, &copy->mmapped.data[mmapped++]);
-		} else if (segment < copy->segments.count) {
-			const struct heap_segment *at = &copy->segments.data[segment++];
+		} else if (mmapped && copy->mmapped.data[items.mmapped].address < next) {
+			error = walk_mmapped(walk, &copy->mmapped.data[items.mmapped++]);
+		} else if (segment) {
+			const struct heap_segment *at = &copy->segments.data[items.segment++];
 			error = copy->live ? walk_live_segment(walk, at) : walk_segment(walk, at);
 		} else {
 			break;
@@ -257,7 +286,22 @@ static struct memtool_error *walk_all(struct walk *walk)
 	return error;
 }
 
-static void walk_deinit(struct walk *walk)
+void walk_init(struct walk *walk, struct heap_copy *copy, uint64_t piece, uint64_t budget)
+{
+	*walk = (struct walk){ .copy = copy, .piece = piece };
+	window_init(&walk->window, copy->memory);
+	window_init(&walk->search, copy->memory);
+	walk->window.piece = piece;
+	walk->search.piece = SEARCH_PIECE;
+	walk->search.budget = budget;
+	if (copy->anonymous_count)
+		walk->links = (struct range){
+			copy->anonymous[0].start,
+			copy->anonymous[copy->anonymous_count - 1].end,
+		};
+}
+
+void walk_deinit(struct walk *walk)
 {
 	window_deinit(&walk->window);
 	window_deinit(&walk->search);
@@ -266,21 +310,12 @@ static void walk_deinit(struct walk *walk)
 
 struct memtool_error *copy_chunks(struct heap_copy *copy)
 {
-	_cleanup_(walk_deinit) struct walk walk = { .copy = copy };
+	static const struct range all = { 0, UINT64_MAX };
+	_cleanup_(walk_deinit) struct walk walk;
 
-	window_init(&walk.window, copy->memory);
-	window_init(&walk.search, copy->memory);
+	walk_init(&walk, copy, copy->live ? WALK_LIVE_PIECE : WINDOW_SIZE, SEARCH_BUDGET);
 	walk.window.ahead = !copy->live;
-	walk.piece = copy->live ? WALK_LIVE_PIECE : WINDOW_SIZE;
-	walk.window.piece = walk.piece;
-	walk.search.piece = SEARCH_PIECE;
-	walk.search.budget = SEARCH_BUDGET;
-	if (copy->anonymous_count)
-		walk.links = (struct range){
-			copy->anonymous[0].start,
-			copy->anonymous[copy->anonymous_count - 1].end,
-		};
-	struct memtool_error *error = walk_all(&walk);
+	struct memtool_error *error = walk_range(&walk, all);
 	if (error)
 		return error;
 	segment_array_deinit(&copy->segments);

@@ -61,7 +61,9 @@ static inline bool walk_append_item(struct walk *walk, uint64_t address, uint64_
 
 static inline void walk_add_gap(struct walk *walk, uint64_t bytes)
 {
-	walk->copy->arenas.data[walk->segment.arena].gap_bytes += bytes;
+	/* Another part of the same arena may be walked at the same time. */
+	__atomic_fetch_add(&walk->copy->arenas.data[walk->segment.arena].gap_bytes, bytes,
+			   __ATOMIC_RELAXED);
 }
 
 /*
@@ -126,6 +128,16 @@ static inline bool walk_settle_last(struct walk *walk, const struct raw_chunk *h
 	walk->copy->chunks.data[walk->copy->chunks.count - 1].state = CHUNK_UNLISTED;
 	return walk_note_double_link(walk);
 }
+
+/*
+ * piece is what the window reads at once where chunks are small; budget is what searches may read,
+ * besides what comes with each segment.
+ */
+void walk_init(struct walk *walk, struct heap_copy *copy, uint64_t piece, uint64_t budget);
+void walk_deinit(struct walk *walk);
+
+/* All there is at addresses in range, in their order, so that chunks[] comes out sorted. */
+struct memtool_error *walk_range(struct walk *walk, struct range range);
 
 /* The parts of walking one segment, in their order. */
 void walk_begin(struct walk *walk, const struct heap_segment *segment);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "target/read_ahead.h"
 
+#include "support/thread.h"
+
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -53,16 +53,9 @@ struct read_ahead {
 	bool ends;
 };
 
-static int usable_cpus(void)
-{
-	cpu_set_t cpus;
-
-	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-}
-
 bool read_ahead_pays(uint64_t bytes)
 {
-	return bytes >= ENOUGH && usable_cpus() > 1;
+	return bytes >= ENOUGH && usable_processors() > 1;
 }
 
 /* *ret is up to where there are bytes of range in buffer, *ret_whole that this is all of it. */
@@ -289,22 +282,18 @@ static uint8_t *create_buffer(void)
 }
 
 /*
- * One for each processor that the caller leaves. Signals are for the threads that the program has
- * itself. Zero if there is one thread at least, else an errno.
+ * One for each processor that the caller leaves. Zero if there is one thread at least, else an
+ * errno.
  */
 static int start_threads(struct read_ahead *self)
 {
-	const unsigned int wanted = (unsigned int)usable_cpus() - 1;
-	sigset_t all, before;
+	const unsigned int wanted = usable_processors() - 1;
 	int errnum;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	do {
-		errnum = pthread_create(&self->threads[self->thread_count], NULL, run, self);
+		errnum = thread_start(&self->threads[self->thread_count], run, self);
 		self->thread_count += !errnum;
 	} while (!errnum && self->thread_count < THREADS_MAX && self->thread_count < wanted);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return self->thread_count ? 0 : errnum;
 }
 

@@ -100,6 +100,10 @@ struct heap_builder {
 	/* Called before each read, if not NULL: what the program does just then. */
 	void (*meanwhile)(struct heap_builder *b, struct range read);
 	bool ahead; /* it is to be read by way of target/read_ahead.h */
+	/* As struct heap_source has them. */
+	unsigned int reading_threads;
+	memtool_progress_fn progress;
+	void *progress_context;
 	struct builder_items items;
 	struct builder_ranges segments;
 	uint64_t mmapped_bytes;

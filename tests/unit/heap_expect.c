@@ -84,6 +84,9 @@ struct memtool_error *builder_try_read(struct heap_builder *b)
 		.anonymous = anonymous,
 		.anonymous_count = merge_anonymous(b, anonymous),
 		.live = b->live,
+		.threads = b->reading_threads,
+		.progress = b->progress,
+		.progress_context = b->progress_context,
 		.orphans = b->orphans,
 		.orphan_count = b->orphan_count,
 	};
