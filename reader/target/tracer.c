@@ -335,7 +335,8 @@ static void read_registers(struct tracee *tracee)
 	struct user_regs_struct registers;
 
 	if (ptrace(PTRACE_GETREGS, tracee->thread.tid, NULL, &registers) < 0) {
-		tracee->state = TRACEE_DEAD;
+		/* It was killed; until it is reaped it stays in the list, as if it were a new one. */
+		tracee->state = TRACEE_AWAITED;
 		return;
 	}
 	tracee->thread.sp = registers.rsp;

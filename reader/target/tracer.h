@@ -24,7 +24,7 @@
 
 enum tracee_state {
 	TRACEE_SEIZED, /* runs; not interrupted yet */
-	TRACEE_AWAITED, /* interrupted; has not been seen to stop */
+	TRACEE_AWAITED, /* interrupted, or killed while held; has not been seen to stop, or end */
 	TRACEE_HELD,
 	TRACEE_DEAD,
 };

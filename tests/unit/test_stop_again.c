@@ -2,6 +2,8 @@
 /* stop_again(): some threads of a child that is held go on for a moment, and no others. */
 #include "stop_child.h"
 
+#include "target/tracer.h"
+
 /* Time for a thread to run; those that are to run may need several of them. */
 #define MOMENT_NS 100000
 
@@ -205,12 +207,44 @@ static void test_killed(void **state)
 	child_free(&child);
 }
 
+/* That a thread was killed is met first where its registers are to be read. */
+static struct memtool_error *kill_and_hold(struct tracer *tracer, void *context)
+{
+	const bool runs[2] = { true, true };
+	struct memtool_error **ret = context;
+
+	kill(tracer->pid, SIGKILL);
+	*ret = tracer_hold(tracer);
+	if (!*ret)
+		*ret = tracer_hold_again(tracer, runs, MOMENT_NS);
+	return NULL;
+}
+
+static void test_killed_between(void **state)
+{
+	(void)state;
+	struct child child = child_start(two_counters);
+	struct process *process = open_child(&child);
+	struct stop *stop = hold(process);
+	struct memtool_error *error = NULL;
+	int status;
+
+	assert_error(stop_call(stop, kill_and_hold, &error), MEMTOOL_ERROR_NO_PROCESS, "ended");
+	/* Its zombie was not taken for a new thread, over and over. */
+	assert_success(error);
+	stop_resume(stop, NULL);
+	assert_int_equal(waitpid(child.pid, &status, __WALL), child.pid);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	process_close(process);
+	child_free(&child);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_of_two), cmocka_unit_test(test_threads_come_and_go),
 		cmocka_unit_test(test_suspended),  cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_killed),     cmocka_unit_test(test_killed_between),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
