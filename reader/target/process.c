@@ -16,23 +16,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* With hidepid, /proc shows others' processes to nobody: then they only seem not to be there. */
-static struct memtool_error *explain_absence(pid_t tid, struct memtool_error *error)
-{
-	if (!error || error->code != MEMTOOL_ERROR_NO_PROCESS || kill(tid, 0) == 0 ||
-	    errno != EPERM)
-		return error;
-	memtool_error_destroy(error);
-	return diagnose_refusal(tid, REFUSED_READ);
-}
-
 /* The thread group of a thread: the number that users call its pid. */
 static struct memtool_error *find_group(pid_t tid, pid_t *ret)
 {
 	_cleanup_free_ char *status = NULL;
 	size_t length;
-	struct memtool_error *error =
-		explain_absence(tid, procfs_read(tid, "status", &status, &length));
+	struct memtool_error *error = procfs_read(tid, "status", &status, &length);
 	if (error)
 		return error;
 
@@ -76,13 +65,12 @@ static struct memtool_error *identify(struct process *process, pid_t *ret_tid)
 {
 	pid_t tid = process->pid;
 	struct procfs_stat stat;
-	struct memtool_error *error =
-		explain_absence(process->pid, procfs_stat(process->pid, &stat));
+	struct memtool_error *error = procfs_stat(process->pid, &stat);
 	if (error)
 		return error;
 	process->start_time = stat.start_time;
 	/* A leader that has exited shows none of the rest. */
-	if (procfs_state_is_dead(stat.state)) {
+	if (!procfs_stat_is_alive(&stat)) {
 		tid = procfs_live_thread(process->pid);
 		if (!tid)
 			return diagnose_zombie(process->pid);
@@ -143,6 +131,30 @@ static struct memtool_error *check_class(const struct process *process, pid_t ti
 				    process->pid);
 }
 
+/* Whether it has ended, or is about to, and nobody has waited for it. */
+static bool is_zombie(pid_t pid)
+{
+	struct procfs_stat stat;
+	_cleanup_error_ struct memtool_error *error = procfs_stat(pid, &stat);
+
+	return !error && !procfs_live_thread(pid);
+}
+
+/*
+ * Of one that ends while it is opened, the files of /proc are empty or gone one by one. And with
+ * hidepid, /proc shows others' processes to nobody: then they only seem not to be there.
+ */
+static struct memtool_error *explain_absence(pid_t pid, struct memtool_error *error)
+{
+	if (error->code != MEMTOOL_ERROR_NO_PROCESS)
+		return error;
+	bool zombie = is_zombie(pid);
+	if (!zombie && (kill(pid, 0) == 0 || errno != EPERM))
+		return error;
+	memtool_error_destroy(error);
+	return zombie ? diagnose_zombie(pid) : diagnose_refusal(pid, REFUSED_READ);
+}
+
 struct memtool_error *process_open(pid_t pid, struct process **ret)
 {
 	if (pid <= 0)
@@ -169,7 +181,7 @@ struct memtool_error *process_open(pid_t pid, struct process **ret)
 	if (!error)
 		error = process_check(process);
 	if (error)
-		return error;
+		return explain_absence(process->pid, error);
 	*ret = no_cleanup_ptr(process);
 	return NULL;
 }

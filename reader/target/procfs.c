@@ -110,12 +110,17 @@ bool procfs_state_is_dead(char state)
 	return state == 'Z' || state == 'X' || state == 'x';
 }
 
+bool procfs_stat_is_alive(const struct procfs_stat *stat)
+{
+	return !procfs_state_is_dead(stat->state) && !(stat->flags & PROCFS_FLAG_EXITING);
+}
+
 static bool is_alive(pid_t tid)
 {
 	struct procfs_stat stat;
 	_cleanup_error_ struct memtool_error *error = procfs_stat(tid, &stat);
 
-	return !error && !procfs_state_is_dead(stat.state);
+	return !error && procfs_stat_is_alive(&stat);
 }
 
 pid_t procfs_live_thread(pid_t pid)

@@ -36,9 +36,10 @@ struct procfs_stat {
 	uint64_t start_stack; /* 0 where there is no memory, or we may not know */
 };
 
-/* PF_KTHREAD and PF_FORKNOEXEC of the kernel's sched.h. */
+/* PF_KTHREAD, PF_FORKNOEXEC and PF_EXITING of the kernel's sched.h. */
 #define PROCFS_FLAG_KTHREAD    UINT32_C(0x00200000)
 #define PROCFS_FLAG_FORKNOEXEC UINT32_C(0x00000040)
+#define PROCFS_FLAG_EXITING    UINT32_C(0x00000004)
 
 /* False if text is not one line of that kind. */
 bool procfs_stat_parse(const char *text, struct procfs_stat *ret);
@@ -48,7 +49,10 @@ struct memtool_error *procfs_stat(pid_t pid, struct procfs_stat *ret);
 /* 'Z' and 'X': it runs no more, and its memory is no longer there. */
 bool procfs_state_is_dead(char state);
 
-/* A thread of process pid that has not exited: its leader if possible. 0 if there is none. */
+/* Not dead, nor about to be: before a thread is a zombie to see, it has no memory any more. */
+bool procfs_stat_is_alive(const struct procfs_stat *stat);
+
+/* A thread of process pid that is alive: its leader if possible. 0 if there is none. */
 pid_t procfs_live_thread(pid_t pid);
 
 /* comm of thread tid of process pid, control characters shown as '?'; "?" if it is gone. */

@@ -32,6 +32,35 @@ static void test_no_such_process(void **state)
 	assert_error(process_open(pid, &process), MEMTOOL_ERROR_NO_PROCESS, "no process");
 }
 
+static void end_on_word(struct shared *shared)
+{
+	child_ready(shared);
+	while (!atomic_load(&shared->go))
+		;
+	_exit(0);
+}
+
+/* At whatever point of being opened it ends: as long as nobody waits for it, it is a zombie. */
+static void test_ends_while_opened(void **state)
+{
+	(void)state;
+
+	for (int round = 0; round < 300; round++) {
+		struct child child = child_start(end_on_word);
+		struct memtool_error *error = NULL;
+
+		atomic_store(&child.shared->go, true);
+		while (!error) {
+			struct process *process = NULL;
+			error = process_open(child.pid, &process);
+			process_close(process);
+		}
+		assert_error(error, MEMTOOL_ERROR_NO_PROCESS, "zombie");
+		assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
+		child_free(&child);
+	}
+}
+
 static pid_t find_kernel_thread(void)
 {
 	DIR *proc = opendir("/proc");
@@ -425,6 +454,7 @@ int main(void)
 	map_pages();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_such_process),
+		cmocka_unit_test(test_ends_while_opened),
 		cmocka_unit_test(test_kernel_thread),
 		cmocka_unit_test(test_32_bit_program),
 		cmocka_unit_test(test_other_user),
