@@ -2,17 +2,9 @@
 #include "session_pause.h"
 
 #include "glibc/read.h"
+#include "support/clock.h"
 
 #include <stdio.h>
-#include <time.h>
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 /* As a person reads it: what is not 0 is 1 at least. */
 static unsigned long long milliseconds(uint64_t ns)
@@ -104,7 +96,7 @@ struct memtool_error *session_plan_without_snapshot(const struct session *sessio
 						    const struct stop *stop,
 						    struct pause_plan *plan)
 {
-	uint64_t held_ns = stop ? now_ns() - stop_began_ns(stop) : 0;
+	uint64_t held_ns = stop ? clock_now_ns() - stop_began_ns(stop) : 0;
 
 	if (plan->limit_ns != UINT64_MAX &&
 	    (held_ns > plan->limit_ns || plan->expected.stop_ns > plan->limit_ns - held_ns))
@@ -147,7 +139,7 @@ static bool check_time(void *context, const struct memtool_progress *progress)
 {
 	struct pause_watch *watch = context;
 
-	watch->late = now_ns() >= watch->deadline_ns;
+	watch->late = clock_now_ns() >= watch->deadline_ns;
 	return !watch->late && (!watch->next || watch->next(watch->context, progress));
 }
 

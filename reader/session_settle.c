@@ -3,10 +3,10 @@
 
 #include "glibc/read.h"
 #include "session_roots.h"
+#include "support/clock.h"
 
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 /* How often, and for how long in all, threads are let go on. */
 #define ROUNDS   40
@@ -18,14 +18,6 @@
  * that sleeps may have its system call interrupted each time.
  */
 #define BLIND_ROUNDS 3
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 /* The system calls of malloc.c and arena.c; NULL for any other. */
 static const char *memory_call(int64_t number)
@@ -100,7 +92,7 @@ static struct memtool_error *choose_blindly(struct session *session, const struc
 struct memtool_error *session_settle(struct session *session, struct stop *stop,
 				     uint64_t allowed_ns)
 {
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = clock_now_ns();
 	uint64_t limit_ns = allowed_ns < LIMIT_NS ? allowed_ns : LIMIT_NS;
 	unsigned int blind = 0;
 
@@ -115,7 +107,7 @@ struct memtool_error *session_settle(struct session *session, struct stop *stop,
 		size_t chosen = choose_inside(session, stop, runs);
 		if (chosen == 0 && blind++ < BLIND_ROUNDS)
 			error = choose_blindly(session, stop, runs, &chosen);
-		if (error || chosen == 0 || now_ns() - start_ns > limit_ns)
+		if (error || chosen == 0 || clock_now_ns() - start_ns > limit_ns)
 			return error;
 		error = stop_again(stop, runs, round * MOMENT_NS);
 		if (error)

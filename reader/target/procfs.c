@@ -110,6 +110,14 @@ bool procfs_state_is_dead(char state)
 	return state == 'Z' || state == 'X' || state == 'x';
 }
 
+bool procfs_is_dead(pid_t tid)
+{
+	struct procfs_stat stat;
+	_cleanup_error_ struct memtool_error *error = procfs_stat(tid, &stat);
+
+	return error ? error->code == MEMTOOL_ERROR_NO_PROCESS : procfs_state_is_dead(stat.state);
+}
+
 bool procfs_stat_is_alive(const struct procfs_stat *stat)
 {
 	return !procfs_state_is_dead(stat->state) && !(stat->flags & PROCFS_FLAG_EXITING);

@@ -46,6 +46,9 @@ bool procfs_stat_parse(const char *text, struct procfs_stat *ret);
 
 struct memtool_error *procfs_stat(pid_t pid, struct procfs_stat *ret);
 
+/* Whether thread tid has ended, or is not there any more; false also if that cannot be told. */
+bool procfs_is_dead(pid_t tid);
+
 /* 'Z' and 'X': it runs no more, and its memory is no longer there. */
 bool procfs_state_is_dead(char state);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "target/tracer.h"
 
+#include "support/clock.h"
 #include "target/diagnose.h"
 #include "target/procfs.h"
 
@@ -30,14 +31,6 @@
  * take what they have guarded on the stack for guarded still.
  */
 #define MAY_BE_CANCELLED __attribute__((__no_sanitize_address__))
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
-}
 
 struct memtool_error *tracer_init(struct tracer *tracer, pid_t pid, uint64_t limit_ns)
 {
@@ -93,16 +86,6 @@ static struct memtool_error *add(struct tracer *tracer, pid_t tid, enum tracee_s
 	return tracee_array_append(&tracer->tracees, &tracee) ? NULL : memtool_error_no_memory;
 }
 
-static bool is_dead(pid_t tid)
-{
-	struct procfs_stat stat;
-	_cleanup_error_ struct memtool_error *error = procfs_stat(tid, &stat);
-
-	if (error)
-		return error->code == MEMTOOL_ERROR_NO_PROCESS;
-	return procfs_state_is_dead(stat.state);
-}
-
 /*
  * No options: PTRACE_O_TRACEEXIT would make every exit wait for us, and PTRACE_O_TRACECLONE spares
  * nothing, since a thread with an interrupt upon it starts one more thread at most.
@@ -134,7 +117,7 @@ MAY_BE_CANCELLED static struct memtool_error *seize(struct tracer *tracer, pid_t
 	 * In an exec the leader dies, and then the thread that execs has its tid. Seizing that one
 	 * waits for the exec to end, so that what it says then is about the new program.
 	 */
-	if (errnum == EPERM && !is_dead(tid))
+	if (errnum == EPERM && !procfs_is_dead(tid))
 		errnum = ptrace_seize(tracer, tid);
 	switch (errnum) {
 	case 0:
@@ -142,7 +125,7 @@ MAY_BE_CANCELLED static struct memtool_error *seize(struct tracer *tracer, pid_t
 	case ESRCH:
 		return NULL;
 	case EPERM:
-		if (!is_dead(tid))
+		if (!procfs_is_dead(tid))
 			return diagnose_refusal(tid, REFUSED_STOP);
 		/* A leader that has exited stays in the list for as long as its threads. */
 		return tid == tracer->pid ? add(tracer, tid, TRACEE_DEAD) : NULL;
@@ -188,7 +171,7 @@ MAY_BE_CANCELLED static struct memtool_error *seize_new(struct tracer *tracer, b
 static void interrupt_seized(struct tracer *tracer)
 {
 	if (tracer->stopped_ns == 0)
-		tracer->stopped_ns = now_ns();
+		tracer->stopped_ns = clock_now_ns();
 	for (size_t i = 0; i < tracer->tracees.count; i++) {
 		struct tracee *tracee = &tracer->tracees.data[i];
 		if (tracee->state != TRACEE_SEIZED)
@@ -253,7 +236,7 @@ static size_t observe_all(struct tracer *tracer, bool thorough)
 		 * that has just died it will tell: that has to be reaped before it is forgotten.
 		 */
 		if (thorough && tracee->state == TRACEE_AWAITED &&
-		    tracee->thread.tid == tracer->pid && is_dead(tracer->pid))
+		    tracee->thread.tid == tracer->pid && procfs_is_dead(tracer->pid))
 			tracee->state = TRACEE_DEAD;
 		awaited += tracee->state == TRACEE_AWAITED;
 		/* Once dead, it is forgotten, since its tid may come again; the leader's cannot. */
@@ -299,12 +282,12 @@ static struct memtool_error *await_all(struct tracer *tracer)
 {
 	static const struct timespec nap = { .tv_nsec = 1000000 };
 
-	uint64_t progress_ns = now_ns();
+	uint64_t progress_ns = clock_now_ns();
 	size_t before = SIZE_MAX, awaited;
 
 	for (unsigned round = 0; (awaited = observe_all(tracer, round > EAGER_ROUNDS)) > 0;
 	     round++) {
-		uint64_t now = now_ns();
+		uint64_t now = clock_now_ns();
 		if (awaited < before)
 			progress_ns = now;
 		before = awaited;
@@ -358,7 +341,7 @@ MAY_BE_CANCELLED struct memtool_error *tracer_hold(struct tracer *tracer)
 			return error;
 		if (complete)
 			break;
-		if (tracer->stopped_ns && now_ns() - tracer->stopped_ns > tracer->limit_ns)
+		if (tracer->stopped_ns && clock_now_ns() - tracer->stopped_ns > tracer->limit_ns)
 			return lost_patience(tracer, tracer->limit_ns);
 		error = stop_seized(tracer);
 		if (error)
@@ -420,7 +403,7 @@ static size_t detach_all(struct tracer *tracer)
 		if (tracer->tracees.data[i].state == TRACEE_HELD)
 			left += ptrace(PTRACE_DETACH, tracer->tracees.data[i].thread.tid, NULL,
 				       NULL) < 0;
-	tracer->resumed_ns = now_ns();
+	tracer->resumed_ns = clock_now_ns();
 	return left;
 }
 
