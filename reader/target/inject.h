@@ -27,16 +27,13 @@
 #define TARGET_INJECT_H
 
 #include "support/error.h"
+#include "target/inject_code.h"
 #include "target/inject_frame.h"
 #include "target/maps.h"
 #include "target/memory.h"
 
 #include <stdint.h>
 #include <sys/types.h>
-
-/* Looks for the instructions in the files mapped by a process; UNSUPPORTED if it has none. */
-struct memtool_error *inject_find_code(struct memory *memory, const struct maps *maps,
-				       struct inject_code *ret);
 
 /* UNSUPPORTED for what shows while the thread runs: seccomp, that it is suspended or has ended. */
 struct memtool_error *inject_check_running(pid_t tid);

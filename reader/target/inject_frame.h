@@ -22,16 +22,12 @@
 #ifndef TARGET_INJECT_FRAME_H
 #define TARGET_INJECT_FRAME_H
 
+#include "target/inject_code.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/user.h>
-
-/* The instructions of the program that are used, both in memory that is mapped executable. */
-struct inject_code {
-	uint64_t syscall_ret;
-	uint64_t restorer; /* calls rt_sigreturn */
-};
 
 /* A thread as it was; xstate is that of PTRACE_GETREGSET, with room for INJECT_XSTATE_MAX bytes. */
 #define INJECT_XSTATE_MAX (12 << 10)
