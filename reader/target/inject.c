@@ -237,8 +237,8 @@ static struct memtool_error *call_once(struct injection *injection,
 /* Makes the registers for a call, given the thread's own. */
 typedef struct user_regs_struct make_call(const struct injection *injection, int64_t argument);
 
-static struct memtool_error *call(struct injection *injection, make_call *make, int64_t argument,
-				  pid_t *ret_clone)
+static struct memtool_error *try_call(struct injection *injection, make_call *make,
+				      int64_t argument, pid_t *ret_clone)
 {
 	for (unsigned int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		bool again = false;
@@ -256,6 +256,17 @@ static struct memtool_error *call(struct injection *injection, make_call *make, 
 			return error;
 	}
 	return inject_unusual("signals come all the time");
+}
+
+/* The options last no longer than that, lest a clone(2) of the thread's own stop it. */
+static struct memtool_error *call(struct injection *injection, unsigned int options,
+				  make_call *make, int64_t argument, pid_t *ret_clone)
+{
+	if (ptrace(PTRACE_SETOPTIONS, injection->tid, NULL, options | PTRACE_O_TRACESYSGOOD) < 0)
+		return stopless(injection, -1);
+	struct memtool_error *error = try_call(injection, make, argument, ret_clone);
+	ptrace(PTRACE_SETOPTIONS, injection->tid, NULL, 0);
+	return error;
 }
 
 static struct user_regs_struct make_syscall(const struct injection *injection, int64_t number)
@@ -297,13 +308,9 @@ struct memtool_error *inject_clone(struct injection *injection, pid_t *ret,
 {
 	pid_t clone = 0;
 
-	if (ptrace(PTRACE_SETOPTIONS, injection->tid, NULL,
-		   PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD) < 0)
-		return stopless(injection, -1);
-	struct memtool_error *error = call(injection, make_clone, 0, &clone);
+	struct memtool_error *error = call(injection, PTRACE_O_TRACECLONE, make_clone, 0, &clone);
 	if (error)
 		return error;
-	ptrace(PTRACE_SETOPTIONS, injection->tid, NULL, 0);
 	if (!clone)
 		return memtool_error_create(MEMTOOL_ERROR_UNSUPPORTED, "it could not be copied: %s",
 					    strerror((int)-injection->result));
@@ -314,12 +321,9 @@ struct memtool_error *inject_clone(struct injection *injection, pid_t *ret,
 
 struct memtool_error *inject_wait(struct injection *injection, pid_t namespace_pid)
 {
-	if (ptrace(PTRACE_SETOPTIONS, injection->tid, NULL, PTRACE_O_TRACESYSGOOD) < 0)
-		return stopless(injection, -1);
-	struct memtool_error *error = call(injection, make_wait, namespace_pid, NULL);
+	struct memtool_error *error = call(injection, 0, make_wait, namespace_pid, NULL);
 	if (error)
 		return error;
-	ptrace(PTRACE_SETOPTIONS, injection->tid, NULL, 0);
 	if (injection->result != namespace_pid)
 		return inject_unusual("its copy had gone already");
 	return NULL;

@@ -3,9 +3,10 @@
  * Injecting a system call (target/inject.h): which instructions are used, and where the frames are
  * by which a thread finds back. That it does is for test_snapshot_kill.
  */
-#include "child.h"
+#include "stop_child.h"
 
 #include "target/inject.h"
+#include "target/tracer.h"
 
 #define CODE  UINT64_C(0x7f0000001000)
 #define STACK UINT64_C(0x7ffffff01234)
@@ -109,13 +110,64 @@ static void test_strange_fpu(void **state __attribute__((__unused__)))
 	assert_false(inject_frames_build(&where, &thread, &frames));
 }
 
+static void *end_at_once(void *argument)
+{
+	return argument;
+}
+
+static void start_threads(struct shared *shared)
+{
+	pthread_t thread;
+
+	for (;;) {
+		if (pthread_create(&thread, NULL, end_at_once, NULL) == 0)
+			pthread_join(thread, NULL);
+		atomic_fetch_add(&shared->counter, 1);
+		child_ready(shared);
+	}
+}
+
+/* Where no mapping is known, no thread is on a stack of the kernel's. */
+static struct memtool_error *inject_in_vain(struct tracer *tracer, void *context)
+{
+	static struct injection injection;
+	const struct maps maps = { 0 };
+	pid_t clone, namespace_pid;
+
+	injection.tid = tracer->pid;
+	injection.memory = context;
+	injection.maps = &maps;
+	return inject_clone(&injection, &clone, &namespace_pid);
+}
+
+/* A thread that was left alone makes threads as before, and is stopped as before. */
+static void test_left_alone(void **state __attribute__((__unused__)))
+{
+	struct child child = child_start(start_threads);
+	struct process *process = open_child(&child);
+	const bool runs[16] = { true, true, true };
+	struct stop *stop;
+
+	assert_success(stop_threads(process, &stop));
+	assert_error(stop_call(stop, inject_in_vain, &process->memory), MEMTOOL_ERROR_UNSUPPORTED,
+		     "its main thread");
+	unsigned long before = atomic_load(&child.shared->counter);
+	while (atomic_load(&child.shared->counter) < before + 3) {
+		assert_success(stop_again(stop, runs, 100000));
+		check_complete(&child, stop);
+	}
+	stop_resume(stop, NULL);
+	await_progress(&child.shared->counter);
+	process_close(process);
+	child_end(&child);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_code_is_found),
-		cmocka_unit_test(test_no_code),
-		cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_strange_fpu),
+		cmocka_unit_test(test_code_is_found), cmocka_unit_test(test_no_code),
+		cmocka_unit_test(test_frames),        cmocka_unit_test(test_strange_fpu),
+		cmocka_unit_test(test_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
