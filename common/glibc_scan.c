@@ -241,7 +241,7 @@ struct par_tail {
 	uint64_t tcache_bins, tcache_max_bytes, tcache_count;
 };
 
-#define THRESHOLD_MAX (UINT64_C(4) << 30) /* half a HEAP_MAX_SIZE, of 1 GiB pages at most */
+#define THRESHOLD_MAX (UINT64_C(32) << 20) /* half a HEAP_MAX_SIZE; from 2.35 on there is none */
 #define ARENAS_MAX    (UINT64_C(1) << 32)
 #define TCACHE_MAX    (UINT64_C(5) << 20) /* 2.42: chunks of less than 4 MiB */
 #define MMAP_PAGE     4096
@@ -250,10 +250,9 @@ struct par_tail {
 static bool par_is_possible(const uint64_t *start, const uint32_t *counts,
 			    const struct par_tail *tail)
 {
-	return start[2] <= THRESHOLD_MAX && start[3] != 0 && start[3] <= ARENAS_MAX &&
-	       start[4] <= ARENAS_MAX && counts[0] <= counts[2] && counts[3] <= 1 &&
-	       counts[2] <= INT32_MAX && tail->mmapped_mem % 16 == 0 &&
-	       tail->mmapped_mem <= tail->max_mmapped_mem &&
+	return start[3] != 0 && start[3] <= ARENAS_MAX && start[4] <= ARENAS_MAX &&
+	       counts[0] <= counts[2] && counts[3] <= 1 && counts[2] <= INT32_MAX &&
+	       tail->mmapped_mem % 16 == 0 && tail->mmapped_mem <= tail->max_mmapped_mem &&
 	       tail->mmapped_mem / MMAP_PAGE >= counts[0] && tail->tcache_bins != 0 &&
 	       tail->tcache_bins <= GLIBC_TCACHE_SMALL_BINS &&
 	       tail->tcache_max_bytes <= TCACHE_MAX && tail->tcache_count <= UINT16_MAX;
@@ -286,7 +285,8 @@ static unsigned int weigh_par(const uint8_t *bytes, uint32_t n_mmaps_max, uint64
 	memcpy(start, bytes, sizeof(start));
 	memcpy(counts, bytes + n_mmaps_max - 4, sizeof(counts));
 	memcpy(&tail, bytes + ((n_mmaps_max + 12 + 7) & ~7U), sizeof(tail));
-	if (!par_is_possible(start, counts, &tail))
+	if (!par_is_possible(start, counts, &tail) ||
+	    (n_mmaps_max == n_mmaps_max_offsets[0] && start[2] > THRESHOLD_MAX))
 		return 0;
 	unsigned int weight = initial_values(start, counts, &tail);
 	if (sbrk_base && tail.sbrk_base == sbrk_base)

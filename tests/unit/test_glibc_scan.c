@@ -542,6 +542,13 @@ static void test_used_par(void **state)
 	assert_int_equal(par.address, BASE + 800);
 	assert_false(glibc_scan_used_mp(&object.image, arena, HEAP + 0x2b0, &par));
 	assert_false(glibc_scan_used_mp(&object.image, arena, 0, &par));
+	/* mmap_threshold may be anything since 2.35, up to 32 MiB before. */
+	for (size_t i = 0; i < 3; i++) {
+		make_up(&object);
+		put_used_par(&object, 100, offsets[i]);
+		object.words[100 + 2] = UINT64_MAX;
+		assert_int_equal(glibc_scan_used_mp(&object.image, &arenas[i], 0, &par), i > 0);
+	}
 	/* More mappings than there ever were. */
 	make_up(&object);
 	put_used_par(&object, 100, 64);
