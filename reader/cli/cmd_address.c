@@ -14,8 +14,7 @@
 
 struct settings {
 	struct common_options common;
-	struct place *places;
-	size_t count;
+	struct place_operands places;
 	bool demangle;
 	struct address_view *views; /* as many */
 	size_t view_count;
@@ -27,11 +26,12 @@ static struct memtool_error *find(struct inspection *inspection, void *settings_
 	struct memtool_error *error = NULL;
 	uint64_t address;
 
-	settings->views = calloc(settings->count, sizeof(*settings->views));
+	settings->views = calloc(settings->places.count, sizeof(*settings->views));
 	if (!settings->views)
 		return memtool_error_no_memory;
-	while (settings->view_count < settings->count && !error) {
-		error = place_find(&settings->places[settings->view_count], inspection, &address);
+	while (settings->view_count < settings->places.count && !error) {
+		error = place_find(&settings->places.data[settings->view_count], inspection,
+				   &address);
 		if (!error)
 			error = address_view_make(inspection, address,
 						  &settings->views[settings->view_count]);
@@ -155,7 +155,7 @@ static struct memtool_error *write_text(const struct inspection *inspection, con
 {
 	const struct settings *settings = settings_;
 
-	for (size_t i = 0; i < settings->count; i++)
+	for (size_t i = 0; i < settings->places.count; i++)
 		view_text(inspection, &settings->views[i], settings->demangle, output);
 	return NULL;
 }
@@ -174,7 +174,7 @@ static struct memtool_error *write_json(const struct inspection *inspection, con
 		json_null(&json, "heap_missing");
 	json_milliseconds(&json, "stopped_ms", inspection->stopped_ns);
 	json_array(&json, "addresses");
-	for (size_t i = 0; i < settings->count; i++)
+	for (size_t i = 0; i < settings->places.count; i++)
 		address_json(inspection, &settings->views[i], settings->demangle, &json);
 	json_end(&json);
 	json_end(&json);
@@ -186,7 +186,7 @@ static struct memtool_error *write_jsonl(const struct inspection *inspection, co
 {
 	const struct settings *settings = settings_;
 
-	for (size_t i = 0; i < settings->count; i++) {
+	for (size_t i = 0; i < settings->places.count; i++) {
 		struct json json = json_start(output, 0);
 		address_json(inspection, &settings->views[i], settings->demangle, &json);
 	}
@@ -262,13 +262,13 @@ static struct memtool_error *write_csv(const struct inspection *inspection
 					   "module,symbol,symbol_offset,chunk,user,size,state,"
 					   "arena,bin,field,thread,part");
 
-	for (size_t i = 0; i < settings->count; i++)
+	for (size_t i = 0; i < settings->places.count; i++)
 		view_csv(&settings->views[i], &csv);
 	return NULL;
 }
 
 static const struct argp_option argp_options[] = {
-	{ "demangle", 'C', NULL, 0, "show C++, Rust and Swift names as they are in the source", 0 },
+	OPTION_DEMANGLE,
 	{ 0 },
 };
 
@@ -283,20 +283,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'C':
 		settings->demangle = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		/* The first is the child's. */
-		if (!settings->common.pid)
-			return ARGP_ERR_UNKNOWN;
-		if (!place_parse(argument, &settings->places[settings->count]))
-			argp_error(state, "'%s' is not an address", argument);
-		settings->count++;
-		return 0;
-	case ARGP_KEY_END:
-		if (settings->common.pid && !settings->count)
-			argp_error(state, "an address is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return place_operands_parse(key, argument, state, &settings->common,
+					    &settings->places);
 	}
 }
 
@@ -324,7 +313,7 @@ static enum exit_status run(int argc, char **argv)
 			     [FORMAT_CSV] = write_csv },
 	};
 	_cleanup_free_ struct place *places = calloc((size_t)argc + 1, sizeof(*places));
-	struct settings settings = { .places = places };
+	struct settings settings = { .places = { .data = places, .max = (size_t)argc } };
 
 	if (!places) {
 		message_error(memtool_error_no_memory);

@@ -17,7 +17,7 @@
 struct settings {
 	struct common_options common;
 	struct place place;
-	bool has_place;
+	struct place_operands places; /* that one */
 	uint64_t length; /* of the payload, at most */
 
 	const struct chunk *chunk;
@@ -252,22 +252,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		if (!units_parse_size(argument, &settings->length) || settings->length > LENGTH_MAX)
 			argp_error(state, "'%s' is not a length up to 16M", argument);
 		return 0;
-	case ARGP_KEY_ARG:
-		/* The first is the child's. */
-		if (!settings->common.pid)
-			return ARGP_ERR_UNKNOWN;
-		if (settings->has_place)
-			argp_error(state, "too many operands: '%s'", argument);
-		if (!place_parse(argument, &settings->place))
-			argp_error(state, "'%s' is not an address", argument);
-		settings->has_place = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (settings->common.pid && !settings->has_place)
-			argp_error(state, "an address is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return place_operands_parse(key, argument, state, &settings->common,
+					    &settings->places);
 	}
 }
 
@@ -294,6 +281,7 @@ static enum exit_status run(int argc, char **argv)
 	};
 	struct settings settings = { .length = LENGTH_DEFAULT };
 
+	settings.places = (struct place_operands){ .data = &settings.place, .max = 1 };
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
 	enum exit_status status = inspect_give(&answer, &settings.common);
 	free(settings.payload);

@@ -272,7 +272,7 @@ static const struct argp_option argp_options[] = {
 	  "as little-endian words of 8 bytes, each with the symbol, chunk or mapping it points "
 	  "into",
 	  0 },
-	{ "demangle", 'C', NULL, 0, "show C++, Rust and Swift names as they are in the source", 0 },
+	OPTION_DEMANGLE,
 	{ "thread", OPTION_THREAD, "TID", 0, "tcbhead: of this thread alone", 0 },
 	{ 0 },
 };

@@ -13,7 +13,6 @@
 #include <inttypes.h>
 
 struct link {
-	struct place place;
 	uint64_t address;
 	uint64_t stored;
 	uint64_t revealed;
@@ -22,15 +21,16 @@ struct link {
 
 struct settings {
 	struct common_options common;
+	struct place_operands places;
 	bool demangle;
-	struct link *links;
-	size_t count;
+	struct link *links; /* one for each */
 };
 
 static struct memtool_error *find_link(struct inspection *inspection,
-				       const struct settings *settings, struct link *link)
+				       const struct settings *settings, const struct place *place,
+				       struct link *link)
 {
-	struct memtool_error *error = place_find(&link->place, inspection, &link->address);
+	struct memtool_error *error = place_find(place, inspection, &link->address);
 
 	if (!error)
 		error = memory_read_u64(&inspection->process->memory, link->address, "a pointer",
@@ -46,8 +46,9 @@ static struct memtool_error *find(struct inspection *inspection, void *settings_
 	struct settings *settings = settings_;
 	struct memtool_error *error = NULL;
 
-	for (size_t i = 0; i < settings->count && !error; i++)
-		error = find_link(inspection, settings, &settings->links[i]);
+	for (size_t i = 0; i < settings->places.count && !error; i++)
+		error = find_link(inspection, settings, &settings->places.data[i],
+				  &settings->links[i]);
 	return error;
 }
 
@@ -57,7 +58,7 @@ static struct memtool_error *write_text(const struct inspection *inspection
 {
 	const struct settings *settings = settings_;
 
-	for (size_t i = 0; i < settings->count; i++) {
+	for (size_t i = 0; i < settings->places.count; i++) {
 		const struct link *link = &settings->links[i];
 		output_printf(output,
 			      "0x%" PRIx64 "  stored 0x%" PRIx64 "  revealed 0x%" PRIx64 "  ",
@@ -93,7 +94,7 @@ static struct memtool_error *write_json(const struct inspection *inspection, con
 	json_object(&json, NULL);
 	json_int(&json, "pid", inspection->process->pid);
 	json_array(&json, "pointers");
-	for (size_t i = 0; i < settings->count; i++)
+	for (size_t i = 0; i < settings->places.count; i++)
 		link_json(&settings->links[i], &json);
 	json_end(&json);
 	json_end(&json);
@@ -106,7 +107,7 @@ static struct memtool_error *write_jsonl(const struct inspection *inspection
 {
 	const struct settings *settings = settings_;
 
-	for (size_t i = 0; i < settings->count; i++) {
+	for (size_t i = 0; i < settings->places.count; i++) {
 		struct json json = json_start(output, 0);
 		link_json(&settings->links[i], &json);
 	}
@@ -120,7 +121,7 @@ static struct memtool_error *write_csv(const struct inspection *inspection
 	const struct settings *settings = settings_;
 	struct csv csv = csv_start(output, "address,stored,revealed,to");
 
-	for (size_t i = 0; i < settings->count; i++) {
+	for (size_t i = 0; i < settings->places.count; i++) {
 		csv_hex(&csv, settings->links[i].address);
 		csv_hex(&csv, settings->links[i].stored);
 		csv_hex(&csv, settings->links[i].revealed);
@@ -131,7 +132,7 @@ static struct memtool_error *write_csv(const struct inspection *inspection
 }
 
 static const struct argp_option argp_options[] = {
-	{ "demangle", 'C', NULL, 0, "show C++, Rust and Swift names as they are in the source", 0 },
+	OPTION_DEMANGLE,
 	{ 0 },
 };
 
@@ -146,20 +147,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'C':
 		settings->demangle = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		/* The first is the child's. */
-		if (!settings->common.pid)
-			return ARGP_ERR_UNKNOWN;
-		if (!place_parse(argument, &settings->links[settings->count].place))
-			argp_error(state, "'%s' is not an address", argument);
-		settings->count++;
-		return 0;
-	case ARGP_KEY_END:
-		if (settings->common.pid && !settings->count)
-			argp_error(state, "an address is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return place_operands_parse(key, argument, state, &settings->common,
+					    &settings->places);
 	}
 }
 
@@ -186,16 +176,20 @@ static enum exit_status run(int argc, char **argv)
 			     [FORMAT_JSONL] = write_jsonl,
 			     [FORMAT_CSV] = write_csv },
 	};
+	_cleanup_free_ struct place *places = calloc((size_t)argc + 1, sizeof(*places));
 	_cleanup_free_ struct link *links = calloc((size_t)argc + 1, sizeof(*links));
-	struct settings settings = { .links = links };
+	struct settings settings = {
+		.places = { .data = places, .max = (size_t)argc },
+		.links = links,
+	};
 
-	if (!links) {
+	if (!places || !links) {
 		message_error(memtool_error_no_memory);
 		return STATUS_FAILED;
 	}
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
 	enum exit_status status = inspect_give(&answer, &settings.common);
-	for (size_t i = 0; i < settings.count; i++)
+	for (size_t i = 0; i < settings.places.count; i++)
 		free(links[i].to);
 	return status;
 }

@@ -308,7 +308,7 @@ static struct memtool_error *write_csv(const struct inspection *inspection
 enum { OPTION_NO_STOP = 512 };
 
 static const struct argp_option argp_options[] = {
-	{ "demangle", 'C', NULL, 0, "show C++, Rust and Swift names as they are in the source", 0 },
+	OPTION_DEMANGLE,
 	{ "part", 'p', NULL, 0, "every symbol that has NAME anywhere in its name", 0 },
 	{ "no-stop", OPTION_NO_STOP, NULL, 0,
 	  "take the threads from glibc's own list; without this the process is stopped for a "

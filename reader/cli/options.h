@@ -38,6 +38,13 @@ extern const struct argp_child target_children[];
 /* The ones about output alone: for a command that is not on one process. */
 extern const struct argp_child output_children[];
 
+/* An option of commands that show names of symbols. */
+#define OPTION_DEMANGLE                                                               \
+	{                                                                             \
+		"demangle", 'C', NULL, 0,                                             \
+			"show C++, Rust and Swift names as they are in the source", 0 \
+	}
+
 /* What a command without options of its own needs; doc is its help, as of struct argp. */
 #define COMMON_ARGP(doc_)                                                           \
 	{                                                                           \

@@ -37,6 +37,29 @@ bool place_parse(const char *text, struct place *ret)
 	return true;
 }
 
+error_t place_operands_parse(int key, const char *argument, struct argp_state *state,
+			     const struct common_options *common, struct place_operands *operands)
+{
+	switch (key) {
+	case ARGP_KEY_ARG:
+		/* The first operand is the pid. */
+		if (!common->pid)
+			return ARGP_ERR_UNKNOWN;
+		if (operands->count == operands->max)
+			argp_error(state, "too many operands: '%s'", argument);
+		if (!place_parse(argument, &operands->data[operands->count]))
+			argp_error(state, "'%s' is not an address", argument);
+		operands->count++;
+		return 0;
+	case ARGP_KEY_END:
+		if (common->pid && !operands->count)
+			argp_error(state, "an address is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 /* How good a match it is; the highest is meant. */
 static int rank(const struct symbol *symbol)
 {

@@ -22,6 +22,17 @@ struct place {
 /* False if text can be none. text must outlive the result. */
 bool place_parse(const char *text, struct place *ret);
 
+/* The ADDRESSes that stand behind the pid; room for max of them, which is the caller's. */
+struct place_operands {
+	struct place *data;
+	size_t count;
+	size_t max;
+};
+
+/* What a command's own parser does with them: for the keys that it does not know itself. */
+error_t place_operands_parse(int key, const char *argument, struct argp_state *state,
+			     const struct common_options *common, struct place_operands *operands);
+
 /*
  * The address. Where several modules have the symbol, the program's own counts, else the one that
  * is the only global one. An error names what else to do where it is in no module, in several, or
