@@ -63,6 +63,20 @@ static struct memtool_error *list_anonymous(const struct maps *maps, struct anon
 	return NULL;
 }
 
+/* What the process has just now, besides its malloc: memory that may be heap, and other mallocs. */
+static struct memtool_error *list_surroundings(const struct session *session,
+					       const struct process *process,
+					       struct anonymous_ranges *ret_anonymous,
+					       struct other_books_array *ret_others)
+{
+	_cleanup_(maps_deinit) struct maps maps = { 0 };
+
+	struct memtool_error *error = maps_read(process->pid, &maps);
+	if (!error)
+		error = list_anonymous(&maps, ret_anonymous);
+	return error ? error : session_other_books(session, ret_others);
+}
+
 struct memtool_error *session_copy_heap(struct session *session, struct process *process,
 					struct read_ahead *ahead,
 					const struct root_threads *threads, bool live,
@@ -70,15 +84,10 @@ struct memtool_error *session_copy_heap(struct session *session, struct process 
 {
 	_cleanup_(anonymous_ranges_deinit) struct anonymous_ranges anonymous = { 0 };
 	_cleanup_(other_books_array_deinit) struct other_books_array others = { 0 };
-	_cleanup_(maps_deinit) struct maps maps = { 0 };
 	_cleanup_(cleanup_heap_copy) struct heap_copy *copy = NULL;
 	struct malloc_roots roots = session->roots;
 
-	struct memtool_error *error = maps_read(process->pid, &maps);
-	if (!error)
-		error = list_anonymous(&maps, &anonymous);
-	if (!error)
-		error = session_other_books(session, &others);
+	struct memtool_error *error = list_surroundings(session, process, &anonymous, &others);
 	if (error)
 		return error;
 
