@@ -67,6 +67,12 @@ void command_refused(const char *words, pid_t pid, const char *word)
 			 words, spawn_exit_code(result), result->out_length, word, result->err);
 }
 
+void command_expect(const char *text, const char *what)
+{
+	if (!strstr(text, what))
+		fail_msg("\"%s\" is not in %s", what, text);
+}
+
 size_t command_count(const char *text, const char *word)
 {
 	size_t count = 0;

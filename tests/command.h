@@ -22,6 +22,9 @@ const char *command_answer(const char *words, pid_t pid);
 /* Must fail with 2, print nothing, and say why in one line, in which that word is. */
 void command_refused(const char *words, pid_t pid, const char *word);
 
+/* That stands in text; where the test fails, both are shown. */
+void command_expect(const char *text, const char *what);
+
 /* How often that stands in text. */
 size_t command_count(const char *text, const char *word);
 

@@ -50,6 +50,7 @@ void libc_copy_make(struct libc_copy *ret)
 	char libc[256] = "", loader[256] = "";
 	char *paths[] = { libc, loader };
 
+	unsetenv("DEBUGINFOD_URLS");
 	dl_iterate_phdr(find_libc, paths);
 	snprintf(ret->dir, sizeof(ret->dir), "%s/memtool-libc-XXXXXX", P_tmpdir);
 	assert_true(libc[0] && loader[0]);

@@ -14,7 +14,10 @@ struct libc_copy {
 	char libc[512];
 };
 
-/* All fail the test where they fail. Every user may read the copy. */
+/*
+ * All fail the test where they fail. Every user may read the copy; nobody asks a server for its
+ * debug file from now on.
+ */
 void libc_copy_make(struct libc_copy *ret);
 void libc_copy_remove(const struct libc_copy *copy);
 

@@ -27,7 +27,6 @@ static struct libc_copy libc;
 static int setup(void **state)
 {
 	(void)state;
-	unsetenv("DEBUGINFOD_URLS");
 	libc_copy_make(&libc);
 	return 0;
 }
@@ -79,12 +78,6 @@ static const char *answer(const char *words, pid_t pid)
 	return result->out;
 }
 
-static void expect(const char *text, const char *what)
-{
-	if (!strstr(text, what))
-		fail_msg("\"%s\" is not in %s", what, text);
-}
-
 /* A command whose operands come behind the pid: root, who has the file, is told the same. */
 static void expect_same(const char *command, pid_t pid, const char *operands)
 {
@@ -92,7 +85,7 @@ static void expect_same(const char *command, pid_t pid, const char *operands)
 
 	snprintf(words, sizeof(words), "%s --format=csv %d %s", command, pid, operands);
 	char *with = strdup(command_answer(words, 0));
-	expect(with, libc.libc);
+	command_expect(with, libc.libc);
 	assert_string_equal(answer(words, 0), with);
 	free(with);
 }
@@ -120,7 +113,7 @@ static void test_no_symbol(void **state)
 	snprintf(words, sizeof(words), "address %d no_such_symbol", start(*state)->pid);
 	const struct spawn_result *result = command_run_as_nobody(words, 0);
 	assert_int_equal(spawn_exit_code(result), 2);
-	expect(result->err, "has a symbol no_such_symbol");
+	command_expect(result->err, "has a symbol no_such_symbol");
 }
 
 /* It is told why, and what is done instead; who has the file is told nothing of that. */
@@ -131,20 +124,20 @@ static void test_told(void **state)
 	char text[700];
 
 	snprintf(text, sizeof(text), "%s (%s)", libc.libc, missing->why);
-	expect(answer("modules", pid), text);
-	expect(answer("modules", pid), " memory ");
+	command_expect(answer("modules", pid), text);
+	command_expect(answer("modules", pid), " memory ");
 	snprintf(text, sizeof(text),
 		 "\"symbols\":\"memory\",\"file\":false,\"file_missing\":\"%s\",", missing->why);
-	expect(answer("modules --format=jsonl", pid), text);
-	expect(command_answer("modules --format=jsonl", pid),
-	       "\"symbols\":\"dynsym\",\"file\":true,\"file_missing\":null,");
+	command_expect(answer("modules --format=jsonl", pid), text);
+	command_expect(command_answer("modules --format=jsonl", pid),
+		       "\"symbols\":\"dynsym\",\"file\":true,\"file_missing\":null,");
 	assert_null(strstr(command_answer("modules --format=jsonl", pid), "\"file\":false"));
 
 	snprintf(text, sizeof(text),
 		 "\n          read from memory, as the file cannot be had: %s\n", missing->why);
-	expect(answer("info", pid), text);
+	command_expect(answer("info", pid), text);
 	snprintf(text, sizeof(text), ",\"file_missing\":\"%s\"}", missing->why);
-	expect(answer("info --format=jsonl", pid), text);
+	command_expect(answer("info --format=jsonl", pid), text);
 	assert_null(strstr(command_answer("info", pid), "cannot be had"));
 	assert_null(strstr(command_answer("info --format=jsonl", pid), "file_missing"));
 }
@@ -169,7 +162,7 @@ static void test_library(void **state)
 	pid_t pid = start(*state)->pid;
 	const char *with = inspect(pid, 0);
 
-	expect(with, " readable");
+	command_expect(with, " readable");
 	assert_string_equal(inspect(pid, COMMAND_NOBODY), with);
 }
 

@@ -34,7 +34,6 @@ static char program[300]; /* a stripped copy of one; "" if there is none */
 static int setup(void **state)
 {
 	(void)state;
-	unsetenv("DEBUGINFOD_URLS");
 	libc_copy_make(&libc);
 	return 0;
 }
@@ -56,20 +55,13 @@ static struct spawned *ready(struct spawned *child)
 	return child;
 }
 
-/* Says what differs where the test fails, not only that. */
-static void expect(const char *text, const char *what)
-{
-	if (!strstr(text, what))
-		fail_msg("\"%s\" is not in %s", what, text);
-}
-
 static void expect_sources(const char *json, size_t structure, size_t symbols, size_t inventory)
 {
 	if (command_count(json, "\"source\": \"structure\"") != structure ||
 	    command_count(json, "\"source\": \"symbols\"") != symbols ||
 	    command_count(json, "\"source\": \"inventory\"") != inventory)
 		fail_msg("not the expected sources: %s", json);
-	expect(json, "\"ok\": true");
+	command_expect(json, "\"ok\": true");
 }
 
 /* All that the fixture tells of itself, read with that source. */
@@ -144,8 +136,8 @@ static void test_unset(void **state)
 	const char *line = strstr(text, "thread_arena");
 	assert_non_null(line);
 	if (!strstr(line, "fs_base-"))
-		expect(line, "set in no thread yet");
-	expect(text, "every byte accounted for");
+		command_expect(line, "set in no thread yet");
+	command_expect(text, "every byte accounted for");
 }
 
 /* Root can still have a deleted file from the kernel; others see what is in memory by now. */
@@ -241,10 +233,11 @@ static void test_static(void **state)
 		struct spawned *child = ready(spawn_program(program, cases[i], "2"));
 		const char *json = command_answer("info --format=json", child->pid);
 		expect_sources(json, 5, 0, 0);
-		expect(json, "\"threads\": 3");
-		expect(json, "\"arenas\": 3");
-		expect(json, "\"layout_note\": \"the version is not known; malloc's structs are "
-			     "those of ");
+		command_expect(json, "\"threads\": 3");
+		command_expect(json, "\"arenas\": 3");
+		command_expect(json,
+			       "\"layout_note\": \"the version is not known; malloc's structs are "
+			       "those of ");
 		command_refused("info --source=symbols", child->pid, "not stripped");
 		spawn_end(child);
 		expect_same_as_symbols(ready(spawn_program(spawn_path(original), cases[i], "2")));
@@ -302,10 +295,10 @@ static void test_other_version(void **state)
 		struct spawned *child = start(&fixture);
 		const char *json = command_answer("info --format=json", child->pid);
 		expect_sources(json, 5, 0, 0);
-		expect(json, "\"layout\": \"table\"");
-		expect(json, note);
-		expect(json, "borne out in memory by main_arena heap_info tcache links");
-		expect(text_of(child, "info"), strchr(note + 15, '"') + 1);
+		command_expect(json, "\"layout\": \"table\"");
+		command_expect(json, note);
+		command_expect(json, "borne out in memory by main_arena heap_info tcache links");
+		command_expect(text_of(child, "info"), strchr(note + 15, '"') + 1);
 		expect_truth(child, ROOT_UNKNOWN);
 		libc_copy_remove(&libc);
 		libc_copy_make(&libc);
@@ -325,13 +318,14 @@ static void test_other_version_dwarf(void **state)
 		print_message("  needs libc6-dbg\n");
 		skip();
 	}
-	expect(json, "\"layout\": \"dwarf\"");
-	expect(json,
-	       "but malloc's structs are taken from debug information, borne out in memory by "
-	       "main_arena heap_info tcache links");
+	command_expect(json, "\"layout\": \"dwarf\"");
+	command_expect(
+		json,
+		"but malloc's structs are taken from debug information, borne out in memory by "
+		"main_arena heap_info tcache links");
 	expect_truth(child, ROOT_UNKNOWN);
 	json = command_answer("info --format=json --layout=table", child->pid);
-	expect(json, "\"layout\": \"table\"");
+	command_expect(json, "\"layout\": \"table\"");
 }
 
 /* The version is right, and nothing is to be said. */
@@ -379,7 +373,7 @@ static void test_mixed(void **state)
 		if (symbols && !strstr(json, "\"source\": \"symbols\""))
 			continue; /* no libc6-dbg here */
 		expect_sources(json, !symbols, symbols, 3);
-		expect(json, "\"source\": \"mixed\"");
+		command_expect(json, "\"source\": \"mixed\"");
 		expect_truth(child, ROOT_UNKNOWN);
 
 		header.tcache_offset = 0;
