@@ -192,8 +192,9 @@ MEMTOOL_PUBLIC int memtool_pid(const struct memtool_target *MEMTOOL_NONNULL targ
  *
  * No signal is sent to the target and none is lost; if this process dies, the target runs on. Until
  * the resume this process has one thread more, gets SIGCHLD as the target's threads stop, and wait
- * calls for any child in its other threads may see them: none should run meanwhile. Stopping a
- * target that is stopped does nothing.
+ * calls for any child in its other threads may see them: none should run meanwhile. SIGTSTP, by
+ * which Ctrl-Z would stop both, waits in the thread that calls, which should also be the one that
+ * resumes. Stopping a target that is stopped does nothing.
  */
 MEMTOOL_PUBLIC struct memtool_error *MEMTOOL_NULLABLE
 memtool_stop(struct memtool_target *MEMTOOL_NONNULL target);
