@@ -542,13 +542,6 @@ static void test_used_par(void **state)
 	assert_int_equal(par.address, BASE + 800);
 	assert_false(glibc_scan_used_mp(&object.image, arena, HEAP + 0x2b0, &par));
 	assert_false(glibc_scan_used_mp(&object.image, arena, 0, &par));
-	/* mmap_threshold may be anything since 2.35, up to 32 MiB before. */
-	for (size_t i = 0; i < 3; i++) {
-		make_up(&object);
-		put_used_par(&object, 100, offsets[i]);
-		object.words[100 + 2] = UINT64_MAX;
-		assert_int_equal(glibc_scan_used_mp(&object.image, &arenas[i], 0, &par), i > 0);
-	}
 	/* More mappings than there ever were. */
 	make_up(&object);
 	put_used_par(&object, 100, 64);
@@ -557,6 +550,23 @@ static void test_used_par(void **state)
 	/* Zeroes are none. */
 	make_up(&object);
 	assert_false(glibc_scan_used_mp(&object.image, arena, 0, &par));
+}
+
+/* mmap_threshold may be anything since 2.35, up to 32 MiB before. */
+static void test_used_par_threshold(void **state)
+{
+	(void)state;
+	static const uint32_t offsets[] = { 44, 64, 72 };
+	static const struct glibc_scan_arena arenas[] = { { 0, 2160 }, { 0, 2160 }, { 0, 2072 } };
+	struct glibc_scan_par par;
+	struct made_up object;
+
+	for (size_t i = 0; i < 3; i++) {
+		make_up(&object);
+		put_used_par(&object, 100, offsets[i]);
+		object.words[100 + 2] = UINT64_MAX;
+		assert_int_equal(glibc_scan_used_mp(&object.image, &arenas[i], 0, &par), i > 0);
+	}
 }
 
 /*
@@ -829,6 +839,7 @@ int main(void)
 		cmocka_unit_test(test_arena_without_relocations),
 		cmocka_unit_test(test_used_arena),
 		cmocka_unit_test(test_used_par),
+		cmocka_unit_test(test_used_par_threshold),
 		cmocka_unit_test(test_tcache_dummy),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_endless_tables),
