@@ -54,16 +54,18 @@ static const char *file_missing(const struct session *session)
 
 #define FINDINGS_SHOWN 100
 
-static struct memtool_error *write_text(const struct reading *reading,
-					const void *settings __attribute__((__unused__)),
-					struct output *output)
+/* A line of text that may have in it what the target has chosen. */
+static void line_text(struct output *output, const char *prefix, const char *text)
 {
-	const struct session *session = reading->session;
-	const struct heap *heap = reading->heap;
+	output_text(output, prefix);
+	utf8_write_printable(output, text);
+	output_char(output, '\n');
+}
 
-	output_printf(output, "Process:  %d  ", (int)session->process->pid);
-	utf8_write_printable(output, reading->command);
-	output_printf(output, "\nglibc:    %s\n",
+static void glibc_text(const struct session *session, const struct heap *heap,
+		       struct output *output)
+{
+	output_printf(output, "glibc:    %s\n",
 		      *session->libc.version ? session->libc.version : "of unknown version");
 	output_text(output, "libc:     ");
 	utf8_write_printable(output, session->libc_name);
@@ -80,11 +82,13 @@ static struct memtool_error *write_text(const struct reading *reading,
 	if (session->layout_source == LAYOUT_TABLE)
 		output_printf(output, ", of glibc %s", heap->layout.name);
 	output_char(output, '\n');
-	if (session->layout_note[0]) {
-		output_text(output, "          ");
-		utf8_write_printable(output, session->layout_note);
-		output_char(output, '\n');
-	}
+	if (session->layout_note[0])
+		line_text(output, "          ", session->layout_note);
+}
+
+static void source_text(const struct session *session, const struct heap *heap,
+			struct output *output)
+{
 	output_printf(output, "source:   %s\n", source_of(&heap->roots));
 	address_text(output, "main_arena", &heap->roots.main_arena);
 	address_text(output, "mp_", &heap->roots.mp);
@@ -93,16 +97,34 @@ static struct memtool_error *write_text(const struct reading *reading,
 	malloc_text(output, "malloc:   ", session);
 	glibcs_text(output, session);
 	if (session->inventory_error)
-		output_printf(output, "refused:  %s\n", session->inventory_error->message);
+		line_text(output, "refused:  ", session->inventory_error->message);
+}
+
+static void counts_text(const struct session *session, const struct heap *heap,
+			struct output *output)
+{
 	output_printf(output, "threads:  %s\n", units_count(heap->thread_count).text);
 	if (session->orphans_unknown)
-		output_printf(output, "orphans:  not looked for: %s\n",
-			      session->orphans_unknown->message);
+		line_text(output, "orphans:  not looked for: ", session->orphans_unknown->message);
 	else if (heap->orphan_count)
 		output_printf(output, "orphans:  %s, tcaches of threads that a fork left behind\n",
 			      units_count(heap->orphan_count).text);
 	output_printf(output, "arenas:   %s\n", units_count(heap->arena_count).text);
 	output_printf(output, "chunks:   %s\n", units_count(heap->chunk_count).text);
+}
+
+static struct memtool_error *write_text(const struct reading *reading,
+					const void *settings __attribute__((__unused__)),
+					struct output *output)
+{
+	const struct session *session = reading->session;
+	const struct heap *heap = reading->heap;
+
+	output_printf(output, "Process:  %d", (int)session->process->pid);
+	line_text(output, "  ", reading->command);
+	glibc_text(session, heap, output);
+	source_text(session, heap, output);
+	counts_text(session, heap, output);
 	output_text(output, "stopped:  ");
 	output_milliseconds(output, reading->stopped_ns);
 	if (session->stops > 1)
