@@ -3,17 +3,8 @@
 
 #include "bench/bench.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
-
-struct watch {
-	pid_t pid;
-	atomic_bool ends;
-	double stopped_ms;
-};
 
 static void *watch(void *argument)
 {
@@ -31,16 +22,28 @@ static void *watch(void *argument)
 	return NULL;
 }
 
+void watch_begin(struct watch *self, pid_t pid)
+{
+	self->pid = pid;
+	self->stopped_ms = 0;
+	atomic_init(&self->ends, false);
+	if (pthread_create(&self->thread, NULL, watch, self) != 0)
+		bench_fail("cannot start a thread");
+}
+
+double watch_end(struct watch *self)
+{
+	atomic_store(&self->ends, true);
+	pthread_join(self->thread, NULL);
+	return self->stopped_ms;
+}
+
 double watch_run(char *const *argv, pid_t target, double *ret_stopped_ms)
 {
-	struct watch self = { .pid = target };
-	pthread_t thread;
+	struct watch watch;
 
-	if (pthread_create(&thread, NULL, watch, &self) != 0)
-		bench_fail("cannot start a thread");
+	watch_begin(&watch, target);
 	double wall = bench_time(argv);
-	atomic_store(&self.ends, true);
-	pthread_join(thread, NULL);
-	*ret_stopped_ms = self.stopped_ms;
+	*ret_stopped_ms = watch_end(&watch);
 	return wall;
 }
