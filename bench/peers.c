@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Other tools on the same heap, by turns with memtool: wall time, and how long the target stood
- * still.
+ * still. Those that look at a core hold it only for a copy of its memory, as memtool heap does, so
+ * the pause of memtool heap --snapshot, which is not one, is beside it.
  *
  *	peers MEMTOOL HEAP [COUNT [RUNS]]
  *
  * Their commands come from the environment, for sh(1), which has the target in $PID: BENCH_GDB,
- * BENCH_GEF, BENCH_CORE_ANALYZER and BENCH_CHAP. The pause is seen from outside (watch.h), for all
- * alike. One that fails is not counted. One that is not done after BENCH_LIMIT seconds (60) is ended
- * and not run again: it takes that long or longer.
+ * BENCH_GEF, BENCH_CORE_ANALYZER and BENCH_CHAP; doc/peers.md has some. Their pause, and that of
+ * heap, is seen from outside (watch.h). One that fails is not counted. One that is not done after
+ * BENCH_LIMIT seconds (60) is ended and not run again: it takes that long or longer.
  */
 #include "bench/bench.h"
 #include "bench/command.h"
+#include "bench/watch.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -24,90 +26,127 @@
 struct figures {
 	double walls[BENCH_RUNS_MAX], pauses[BENCH_RUNS_MAX]; /* ms */
 	size_t count;
-	bool late; /* so was the last one, which then stands for all */
+	bool late; /* so was the last run, which then stands for all */
 };
 
-static void add(struct figures *figures, const struct command_run *run)
+static void add(struct figures *figures, double wall_ms, double pause_ms)
 {
-	figures->late = run->end == COMMAND_LATE;
-	if (figures->late)
-		figures->count = 0;
-	figures->walls[figures->count] = run->wall_ms;
-	figures->pauses[figures->count] = run->stopped_ms;
+	figures->walls[figures->count] = wall_ms;
+	figures->pauses[figures->count] = pause_ms;
 	figures->count++;
 }
 
-/* By turns. What is said of the peer if it failed, else NULL. */
-static const char *measure(const char *own, const char *command, pid_t target, double limit_ms,
-			   size_t runs, struct figures *ret_own, struct figures *ret_peer)
+static void run_heap(char *memtool, char *pid, pid_t target, struct figures *figures)
 {
-	static struct command_run run;
+	char *argv[] = { memtool, (char *)"heap", pid, NULL };
+	double pause_ms;
 
-	ret_own->count = ret_peer->count = 0;
-	ret_peer->late = false;
-	for (size_t i = 0; i < runs; i++) {
-		command_run(own, target, limit_ms, &run);
-		if (run.end != COMMAND_DONE)
-			bench_fail("memtool %s", run.end == COMMAND_LATE ? "is late" : run.why);
-		add(ret_own, &run);
-		if (ret_peer->late)
-			continue;
-		command_run(command, target, limit_ms, &run);
-		if (run.end == COMMAND_FAILED)
-			return run.why;
-		add(ret_peer, &run);
-	}
-	return NULL;
+	double wall_ms = watch_run(argv, target, &pause_ms);
+	add(figures, wall_ms, pause_ms);
 }
 
-static void print(const char *name, const char *what, struct figures *own, double *own_values,
-		  struct figures *peer, double *peer_values, double bar)
+/* The target, which makes the copy, does not look stopped then: the pause is what memtool says. */
+static void run_snapshot(char *memtool, char *pid, struct figures *figures)
 {
-	double own_value = bench_median(own_values, own->count);
-	double peer_value = bench_median(peer_values, peer->count);
+	char *argv[] = {
+		memtool, (char *)"heap", (char *)"--snapshot", (char *)"--format=json", pid, NULL
+	};
+	static char output[1 << 16];
+	struct bench_run run;
+
+	bench_run(argv, output, sizeof(output), &run);
+	add(figures, run.wall_ms, bench_json_number(output, "stopped_ms"));
+}
+
+/* False: it failed, as *run says. */
+static bool run_peer(const char *command, pid_t target, double limit_ms, struct figures *figures,
+		     struct command_run *run)
+{
+	if (figures->late)
+		return true;
+	command_run(command, target, limit_ms, run);
+	if (run->end == COMMAND_FAILED)
+		return false;
+	figures->late = run->end == COMMAND_LATE;
+	if (figures->late)
+		figures->count = 0;
+	add(figures, run->wall_ms, run->stopped_ms);
+	return true;
+}
+
+static void print(const char *name, const char *what, double peer, bool late, double own,
+		  double bar)
+{
 	char row[96];
 
-	snprintf(row, sizeof(row), "%s / memtool heap: %s", name, what);
+	snprintf(row, sizeof(row), "%s / %s", name, what);
 	/* Of what is shorter than the time between two looks. */
-	if (own_value <= 0)
+	if (own <= 0)
 		bench_row_absent(row, "memtool: too short to see");
-	else if (peer_value <= 0)
+	else if (peer <= 0)
 		bench_row_absent(row, "no stop to be seen");
+	else if (late && peer / own < bar)
+		bench_row_absent(row, "BENCH_LIMIT is too short");
 	else
-		bench_row_at_least(peer_value / own_value, peer->late ? "x or more" : "x", bar,
-				   "%s (%s%.0f ms)", row, peer->late ? "over " : "", peer_value);
+		bench_row_at_least(peer / own, late ? "x or more" : "x", bar, "%s (%s%.0f ms)", row,
+				   late ? "over " : "", peer);
+}
+
+static void print_all(const char *name, struct figures *heap, struct figures *snapshot,
+		      struct figures *peer)
+{
+	double wall = bench_median(peer->walls, peer->count);
+	double pause = bench_median(peer->pauses, peer->count);
+
+	print(name, "memtool heap: wall time", wall, peer->late,
+	      bench_median(heap->walls, heap->count), 20);
+	print(name, "memtool heap: target stopped", pause, peer->late,
+	      bench_median(heap->pauses, heap->count), 10);
+	print(name, "memtool heap --snapshot: pause", pause, peer->late,
+	      bench_median(snapshot->pauses, snapshot->count), 10);
+}
+
+static double limit_ms(void)
+{
+	const char *limit = getenv("BENCH_LIMIT");
+	double seconds = limit ? strtod(limit, NULL) : 60;
+
+	if (!(seconds > 0 && seconds <= LIMIT_MAX))
+		bench_fail("BENCH_LIMIT is in seconds, at most %d", LIMIT_MAX);
+	return seconds * 1e3;
 }
 
 static void compare(const char *name, const char *variable, char **argv, size_t runs)
 {
-	static struct figures own, peer;
-	char memtool[4096], pid[16], row[96];
-	const char *command = getenv(variable), *limit = getenv("BENCH_LIMIT");
-	double limit_s = limit ? strtod(limit, NULL) : 60;
+	static struct figures heap, snapshot, peer;
+	struct command_run run = { .end = COMMAND_DONE };
+	const char *command = getenv(variable);
+	char pid[16], row[96];
 
 	if (!command) {
 		snprintf(row, sizeof(row), "%s (%s is not set)", name, variable);
 		bench_row_absent(row, "absent");
 		return;
 	}
-	if (!(limit_s > 0 && limit_s <= LIMIT_MAX))
-		bench_fail("BENCH_LIMIT is in seconds, at most %d", LIMIT_MAX);
 	/* One of its own for each: they may leave traces. */
 	char *target_argv[] = { argv[2], argv[3] ? argv[3] : (char *)"1000000", NULL };
 	struct bench_target target = bench_target_start(target_argv);
-	snprintf(memtool, sizeof(memtool), "exec '%s' heap $PID", argv[1]);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
 	setenv("PID", pid, 1);
-	const char *why = measure(memtool, command, target.pid, limit_s * 1e3, runs, &own, &peer);
+	heap = snapshot = peer = (struct figures){ 0 };
+	for (size_t i = 0; i < runs; i++) {
+		run_heap(argv[1], pid, target.pid, &heap);
+		run_snapshot(argv[1], pid, &snapshot);
+		if (!run_peer(command, target.pid, limit_ms(), &peer, &run))
+			break;
+	}
 	/* It may be stopped for good. */
 	kill(target.pid, SIGKILL);
 	bench_target_end(&target);
-	if (why) {
-		bench_row_absent(name, why);
-		return;
-	}
-	print(name, "wall time", &own, own.walls, &peer, peer.walls, 20);
-	print(name, "target stopped", &own, own.pauses, &peer, peer.pauses, 10);
+	if (run.end == COMMAND_FAILED)
+		bench_row_absent(name, run.why);
+	else
+		print_all(name, &heap, &snapshot, &peer);
 }
 
 int main(int argc, char **argv)
