@@ -1,11 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh [BUILD-DIRECTORY]
+# run.sh [BUILD-DIRECTORY [SUITE...]]
 #
 # memtool under the glibc of each Debian release: by each source of addresses, with each layout, with
 # the libc's debug file and without. BUILD-DIRECTORY (default: .) is where `make check TESTS=` has built
 # test_matrix and the agent; it gets a log for each release and the table, below tests/matrix/.
+#
+# SUITEs are run instead of these if they are named, and nothing is fetched then: each has to be in the
+# cache, as fetch.sh or compile.sh puts it there.
 #
 # The glibcs are kept in a cache: $MEMTOOL_GLIBC_CACHE, or memtool/glibc in the user's. What cannot be
 # fetched and is not there yet is skipped, and said to be. The last lines count as Automake does;
@@ -17,7 +20,8 @@ unset CDPATH
 source=$(cd -- "$(dirname -- "$0")/../.." && pwd) || exit
 build=$(cd -- "${1-.}" && pwd) || exit
 cache=${MEMTOOL_GLIBC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/memtool/glibc}
-suites=(bullseye bookworm trixie testing experimental)
+debian=(bullseye bookworm trixie testing experimental)
+suites=("${@:2}")
 results=$build/tests/matrix
 jobs=2
 
@@ -29,7 +33,10 @@ done
 rm -f -- "$results"/*.{log,counts,why} "$results/matrix.md"
 
 mkdir -p -- "$cache" || exit
-"$source/tests/matrix/fetch.sh" "$cache" "${suites[@]}" || echo 'matrix: going on with what is there'
+if ((${#suites[@]} == 0)); then
+	suites=("${debian[@]}")
+	"$source/tests/matrix/fetch.sh" "$cache" "${suites[@]}" || echo 'matrix: going on with what is there'
+fi
 
 # In the cache, so that hard links into it can be made.
 work=$(mktemp -d "$cache/work.XXXXXX") || exit
@@ -70,7 +77,7 @@ run_suite()
 	local suite=$1 version
 
 	if [[ $why_not || ! -e $cache/$suite/version ]]; then
-		echo "${why_not:-it could not be fetched}" >"$results/$suite.why"
+		echo "${why_not:-it is not there}" >"$results/$suite.why"
 		return
 	fi
 	version=$(<"$cache/$suite/version")
@@ -150,14 +157,15 @@ table()
 
 {
 	cat <<'END'
-# memtool under every glibc
+# memtool under many glibcs
 
 Made by `tests/matrix/run.sh`, which fetches the libc6 of each Debian release and its debug files, and
-runs programs under it while memtool, outside, reads them. A column is a source of the addresses and a
+runs programs under it while memtool, outside, reads them. The rows named glibc-2.N are no distribution's:
+those `tests/matrix/compile.sh` has built from the release that the glibc project tagged. A column is a source of the addresses and a
 source of the layout (`--source`, `--layout`); a cell says how many tests passed, failed and were
 skipped.
 
-"With debug file" and "stripped" are programs in a chroot of that Debian: the fixtures, chunk by chunk
+"With debug file" and "stripped" are programs in a chroot with that glibc: the fixtures, chunk by chunk
 with mallinfo, and storms of 1 and 8 threads against the recorded set of live allocations, with tunables
 as well. "By ld.so", stripped too, are storms and python3, perl and sqlite3 that its ld.so runs outside
 of a chroot. n.a.: cannot be had, since without a debug file there are no symbols and no DWARF. -: not
