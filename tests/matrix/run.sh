@@ -57,6 +57,17 @@ elif ! "$source/tests/matrix/build.sh" "$cache/toolchain/root" "$work/programs";
 	exit 1
 fi
 
+# Where a libc in a chroot looks for what huge pages there are: 2 MiB, whatever this machine has.
+make_huge_pages()
+{
+	local root=$1
+
+	mkdir -p -- "$root"/{proc,sys/kernel/mm/transparent_hugepage} &&
+		echo 'Hugepagesize:       2048 kB' >"$root/proc/meminfo" &&
+		echo 2097152 >"$root/sys/kernel/mm/transparent_hugepage/hpage_pmd_size" &&
+		echo 'always [madvise] never' >"$root/sys/kernel/mm/transparent_hugepage/enabled"
+}
+
 # The root directories of a suite: with the programs, and with or without its debug files.
 make_roots()
 {
@@ -67,7 +78,8 @@ make_roots()
 		cp -al -- "$cache/$suite/root" "$work/$suite/$kind" &&
 			mkdir "$work/$suite/$kind/matrix" &&
 			cp -l -- "$work"/programs/* "$work/$suite/$kind/matrix/" &&
-			cp -- "$agent" "$work/$suite/$kind/matrix/agent.so" || return
+			cp -- "$agent" "$work/$suite/$kind/matrix/agent.so" &&
+			make_huge_pages "$work/$suite/$kind" || return
 	done
 	rm -rf -- "$work/$suite/stripped/usr/lib/debug"
 }
