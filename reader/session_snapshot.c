@@ -5,6 +5,7 @@
 #include "session_copy.h"
 #include "session_settle.h"
 #include "session_threads.h"
+#include "target/kept.h"
 #include "target/snapshot.h"
 
 /* If there can be no snapshot, that is remembered. */
@@ -120,31 +121,69 @@ static struct memtool_error *take_and_copy(struct session *session, struct snaps
 	return error;
 }
 
-struct memtool_error *session_read_snapshot(struct session *session, struct pause_plan *plan,
-					    const struct fs_base_array *orphans, struct heap **ret,
-					    uint64_t *stopped_ns, bool *ret_done)
+/* There can be no snapshot: what is left of the plan is to stop the target, after stopped_ns. */
+static struct memtool_error *plan_stop(struct session *session, struct pause_plan *plan,
+				       uint64_t stopped_ns)
 {
-	_cleanup_read_ahead_ struct read_ahead *ahead = NULL;
-	_cleanup_snapshot_ struct snapshot *snapshot = NULL;
+	if (plan->limit_ns != UINT64_MAX)
+		plan->limit_ns = plan->limit_ns > stopped_ns ? plan->limit_ns - stopped_ns : 0;
+	return session_plan_without_snapshot(session, NULL, plan);
+}
+
+/* Whether heap, read in a copy, lacks what the target keeps from it; that is remembered. */
+static bool lacks_memory(struct session *session, const struct heap *heap)
+{
+	if (session->method != READ_SNAPSHOT || heap->audit.ok ||
+	    !has_kept_memory(session->process->pid))
+		return false;
+	memtool_error_destroy(session->snapshot_refused);
+	session->snapshot_refused = memtool_error_create(
+		MEMTOOL_ERROR_UNSUPPORTED,
+		"it keeps memory from its children (MADV_DONTFORK or MADV_WIPEONFORK)");
+	return true;
+}
+
+/* One reading, by way of a snapshot that was made ready. */
+static struct memtool_error *read_by(struct session *session, struct snapshot *snapshot,
+				     struct pause_plan *plan, const struct fs_base_array *orphans,
+				     struct heap **ret, uint64_t *stopped_ns)
+{
+	_cleanup_read_ahead_ struct read_ahead *ahead = session_create_read_ahead(session);
 	struct heap_copy *copy = NULL;
 	struct stop *stop;
 
-	struct memtool_error *error = snapshot_create(session->process, &session->maps, &snapshot);
-	if (catch_refusal(session, &error)) {
-		error = session_plan_without_snapshot(session, NULL, plan);
-		*ret_done = false;
-		return error;
-	}
-	if (error)
-		return error;
-	ahead = session_create_read_ahead(session);
-	error = stop_threads_within(session->process, plan->limit_ns, &stop);
+	struct memtool_error *error = stop_threads_within(session->process, plan->limit_ns, &stop);
 	if (error)
 		return error;
 	session->stops++;
 	error = take_and_copy(session, snapshot, stop, plan, ahead, orphans, &copy, stopped_ns);
+	return error ? error : heap_finish(copy, ret);
+}
+
+struct memtool_error *session_read_snapshot(struct session *session, struct pause_plan *plan,
+					    const struct fs_base_array *orphans, struct heap **ret,
+					    uint64_t *stopped_ns, bool *ret_done)
+{
+	_cleanup_snapshot_ struct snapshot *snapshot = NULL;
+	uint64_t before_ns = *stopped_ns;
+	struct heap *heap;
+
+	*ret_done = false;
+	/* It may have shown only when it was read for the first time. */
+	if (session->snapshot_refused && session->method == READ_STOPPED)
+		return plan_stop(session, plan, 0);
+	struct memtool_error *error = snapshot_create(session->process, &session->maps, &snapshot);
+	if (catch_refusal(session, &error))
+		return plan_stop(session, plan, 0);
 	if (!error)
-		error = heap_finish(copy, ret);
-	*ret_done = !error;
-	return error;
+		error = read_by(session, snapshot, plan, orphans, &heap, stopped_ns);
+	if (error)
+		return error;
+	if (lacks_memory(session, heap)) {
+		heap_destroy(heap);
+		return plan_stop(session, plan, *stopped_ns - before_ns);
+	}
+	*ret = heap;
+	*ret_done = true;
+	return NULL;
 }

@@ -183,6 +183,21 @@ static void test_suspended(void **state __attribute__((__unused__)))
 	spawn_end(target);
 }
 
+/* What the copy lacks shows when it is read; before that nothing tells. */
+static void test_kept_memory(void **state __attribute__((__unused__)))
+{
+	static const char *const kinds[] = { "fork", "wipe" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct spawned *target = start_at_rest("tests/fixtures/kept", kinds[i]);
+
+		assert_refused(target, "keeps memory from its children");
+		assert_string_equal(
+			run_memtool(target, "info", "--layout=auto", "--format=text")->err, "");
+		spawn_end(target);
+	}
+}
+
 /* As a user who may have no process more. */
 static void test_no_process_left(void **state __attribute__((__unused__)))
 {
@@ -234,6 +249,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_family_of_threads, spawn_teardown),
 		cmocka_unit_test_teardown(test_seccomp, spawn_teardown),
 		cmocka_unit_test_teardown(test_suspended, spawn_teardown),
+		cmocka_unit_test_teardown(test_kept_memory, spawn_teardown),
 		cmocka_unit_test_teardown(test_no_process_left, spawn_teardown),
 		cmocka_unit_test_teardown(test_note, spawn_teardown),
 	};

@@ -12,7 +12,7 @@
  *
  * What the process can notice besides the pause: memory that it writes to while the copy is there
  * is copied page by page, and what the copy shares with it stays open (pipes, sockets, file locks).
- * ru_maxrss of its children may rise. What it keeps from its children (MADV_DONTFORK) is not in it.
+ * ru_maxrss of its children may rise. What it keeps from its children is not in it (target/kept.h).
  *
  * What remains if this program is killed (SIGKILL):
  * - while the system call is made: see target/inject.h. A copy that was made ends by itself or is
