@@ -6,49 +6,27 @@
  * Needs at run time: tests/fixtures/idle-static, MEMTOOL_BUILDDIR, and the debug file of libc
  * (libc6-dbg on Debian).
  */
+#include "look.h"
 #include "tests/spawn.h"
 
 #include "symbols/libc.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <string.h>
 #include <unistd.h>
 
-static void no_error(struct memtool_error *error)
-{
-	if (error)
-		fail_msg("%s", error->message);
-}
-
-static struct process *process;
-static struct maps maps;
-static struct modules *modules;
 static struct libc libc;
 static struct malloc_roots roots;
 
-static void look_at(pid_t pid)
+static void look_at_libc_of(pid_t pid)
 {
-	no_error(process_open(pid, &process));
-	no_error(maps_read(pid, &maps));
-	no_error(modules_load(process, &maps, &modules));
+	look_at(pid);
 	no_error(libc_find(modules, &process->memory, &libc));
 	no_error(libc_find_roots(&libc, &process->memory, &roots));
 }
 
 static int teardown(void **state)
 {
-	modules_destroy(modules);
-	modules = NULL;
-	maps_deinit(&maps);
-	maps = (struct maps){ 0 };
-	process_close(process);
-	process = NULL;
+	look_away();
 	return spawn_teardown(state);
 }
 
@@ -57,7 +35,7 @@ static void test_as_in_table(void **state)
 	struct glibc_layout layout;
 
 	(void)state;
-	look_at(getpid());
+	look_at_libc_of(getpid());
 	const struct glibc_layout *row = glibc_layout_find(&libc.traits);
 	assert_non_null(row);
 	no_error(libc_dwarf_layout(&libc, &layout));
@@ -77,7 +55,7 @@ static void test_without_version(void **state)
 	struct glibc_layout with, without;
 
 	(void)state;
-	look_at(getpid());
+	look_at_libc_of(getpid());
 	no_error(libc_dwarf_layout(&libc, &with));
 	libc.traits.version = 0;
 	no_error(libc_dwarf_layout(&libc, &without));
@@ -94,7 +72,7 @@ static void test_static_has_none(void **state)
 
 	(void)state;
 	spawn_expect(child, "ready");
-	look_at(child->pid);
+	look_at_libc_of(child->pid);
 	struct memtool_error *error = libc_dwarf_layout(&libc, &layout);
 	assert_non_null(error);
 	assert_int_equal(error->code, MEMTOOL_ERROR_NO_SYMBOLS);

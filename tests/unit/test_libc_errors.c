@@ -5,16 +5,10 @@
  * Link: tests/unit/test_libc_errors.c tests/spawn.c, the reader, cmocka.
  * Needs at run time: tests/fixtures/idle{,-static}, MEMTOOL_BUILDDIR.
  */
+#include "look.h"
 #include "tests/spawn.h"
 
 #include "symbols/libc.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include <elf.h>
 #include <fcntl.h>
@@ -26,12 +20,6 @@
 
 #define LIBC "libc.so.6"
 #define LDSO "/lib64/ld-linux-x86-64.so.2"
-
-static void no_error(struct memtool_error *error)
-{
-	if (error)
-		fail_msg("%s", error->message);
-}
 
 /* It must have that code and be one line with that text; ends it. */
 static void expect_error(struct memtool_error *error, enum memtool_error_code code,
@@ -45,9 +33,6 @@ static void expect_error(struct memtool_error *error, enum memtool_error_code co
 	memtool_error_destroy(error);
 }
 
-static struct process *process;
-static struct maps maps;
-static struct modules *modules;
 static char directory[64]; /* with the one file that a test made; "" if there is none */
 static char file[128];
 
@@ -64,22 +49,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	modules_destroy(modules);
-	modules = NULL;
-	maps_deinit(&maps);
-	maps = (struct maps){ 0 };
-	process_close(process);
-	process = NULL;
+	look_away();
 	unlink(file);
 	rmdir(directory);
 	return spawn_teardown(state);
-}
-
-static void look_at(pid_t pid)
-{
-	no_error(process_open(pid, &process));
-	no_error(maps_read(pid, &maps));
-	no_error(modules_load(process, &maps, &modules));
 }
 
 /* An ELF file in memory. */
@@ -296,10 +269,7 @@ static void test_no_debug_file(void **state)
 	assert_non_null(id);
 	memset(id, 0x5a, own->build_id_size);
 	write_copy(copy, LIBC);
-	modules_destroy(modules);
-	modules = NULL;
-	maps_deinit(&maps);
-	process_close(process);
+	look_away();
 
 	struct spawned *child =
 		spawn_program(LDSO, "--library-path", directory, spawn_path("tests/fixtures/idle"));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target/process.h: whom it refuses, what it reads, and when it is not that process any more. */
 #include "child.h"
+#include "tests/elf_image.h"
 
 #include "target/process.h"
 #include "target/procfs.h"
 #include "target/stop.h"
 
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -91,43 +91,10 @@ static void test_kernel_thread(void **state)
 	assert_error(process_open(pid, &process), MEMTOOL_ERROR_UNSUPPORTED, "kernel thread");
 }
 
-/* for (;;) pause(); of i386, where pause is 29. */
-static const unsigned char i386_code[] = { 0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7 };
-
-static int write_i386_program(void)
-{
-	struct {
-		Elf32_Ehdr header;
-		Elf32_Phdr segment;
-		unsigned char code[sizeof(i386_code)];
-	} file = {
-		.header = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
-			    .e_type = ET_EXEC,
-			    .e_machine = EM_386,
-			    .e_version = EV_CURRENT,
-			    .e_entry = 0x10000 + sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr),
-			    .e_phoff = sizeof(Elf32_Ehdr),
-			    .e_ehsize = sizeof(Elf32_Ehdr),
-			    .e_phentsize = sizeof(Elf32_Phdr),
-			    .e_phnum = 1 },
-		.segment = { .p_type = PT_LOAD,
-			     .p_vaddr = 0x10000,
-			     .p_filesz = sizeof(file),
-			     .p_memsz = sizeof(file),
-			     .p_flags = PF_R | PF_X,
-			     .p_align = 4096 },
-	};
-	memcpy(file.code, i386_code, sizeof(i386_code));
-	int fd = memfd_create("i386", MFD_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, &file, sizeof(file)), sizeof(file));
-	return fd;
-}
-
 static void test_32_bit_program(void **state)
 {
 	(void)state;
-	int fd = write_i386_program(), ends[2];
+	int fd = elf_image_32(), ends[2];
 	struct process *process;
 	char byte = 0;
 

@@ -5,14 +5,8 @@
  *
  * Needs at run time: tests/fixtures/tls and its plug-in, MEMTOOL_BUILDDIR, libc6-dbg.
  */
+#include "look.h"
 #include "tests/spawn.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "symbols/symbol_at.h"
 #include "symbols/symbols_by_name.h"
@@ -28,32 +22,12 @@
 
 #define LIBC "libc.so.6"
 
-static struct process *process;
-static struct maps maps;
-static struct modules *modules;
 static struct symbol_array found;
-
-static void no_error(struct memtool_error *error)
-{
-	if (error)
-		fail_msg("%s", error->message);
-}
-
-static void look_at(pid_t pid)
-{
-	no_error(process_open(pid, &process));
-	no_error(maps_read(pid, &maps));
-	no_error(modules_load(process, &maps, &modules));
-}
 
 static int teardown(void **state)
 {
 	symbols_deinit(&found);
-	modules_destroy(modules);
-	modules = NULL;
-	maps_deinit(&maps);
-	process_close(process);
-	process = NULL;
+	look_away();
 	return spawn_teardown(state);
 }
 

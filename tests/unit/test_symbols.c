@@ -7,16 +7,10 @@
  * Needs at run time: tests/fixtures/idle{,-no-pie,-static,-static-pie}, MEMTOOL_BUILDDIR, and the
  * debug file of libc (libc6-dbg on Debian).
  */
+#include "look.h"
 #include "tests/spawn.h"
 
 #include "symbols/libc.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -32,34 +26,7 @@
 #define LIBC "libc.so.6"
 #define LDSO "/lib64/ld-linux-x86-64.so.2"
 
-static void no_error(struct memtool_error *error)
-{
-	if (error)
-		fail_msg("%s", error->message);
-}
-
-/* What is open of one target; one at a time, closed by teardown() also after a failure. */
-static struct process *process;
-static struct maps maps;
-static struct modules *modules;
 static char directory[64]; /* of files that a test made; "" if there is none */
-
-static void look_at(pid_t pid)
-{
-	no_error(process_open(pid, &process));
-	no_error(maps_read(pid, &maps));
-	no_error(modules_load(process, &maps, &modules));
-}
-
-static void look_away(void)
-{
-	modules_destroy(modules);
-	modules = NULL;
-	maps_deinit(&maps);
-	maps = (struct maps){ 0 };
-	process_close(process);
-	process = NULL;
-}
 
 static void remove_directory(void)
 {
