@@ -10,12 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 /* A mapping's first line is as in maps; the names of its fields begin with a capital letter. */
 static bool is_anonymous(const char *line)
 {
@@ -28,7 +22,7 @@ static bool is_anonymous(const char *line)
 
 bool has_kept_memory(pid_t pid)
 {
-	_cleanup_(close_file) FILE *file = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
 	_cleanup_free_ char *line = NULL;
 	bool anonymous = false;
 	size_t capacity = 0;
