@@ -33,16 +33,6 @@ struct evidence {
 	size_t tcache_count;
 };
 
-static struct memtool_error *peek(const struct heap_copy *copy, uint64_t address, void *buffer,
-				  size_t size, bool *ret_ok)
-{
-	size_t count;
-	struct memtool_error *error = memory_read_some(copy->memory, address, buffer, size, &count);
-
-	*ret_ok = !error && count == size;
-	return error;
-}
-
 /* By the second arena of the ring. */
 static struct memtool_error *look_at_ring(const struct heap_copy *copy, struct evidence *ret)
 {
@@ -50,10 +40,11 @@ static struct memtool_error *look_at_ring(const struct heap_copy *copy, struct e
 	bool ok;
 
 	struct memtool_error *error =
-		peek(copy, main_arena + copy->layout->malloc_state.next, &next, sizeof(next), &ok);
+		memory_peek(copy->memory, main_arena + copy->layout->malloc_state.next, &next,
+			    sizeof(next), &ok);
 	if (error || !ok || next == main_arena || !copy_anonymous(copy, next))
 		return error;
-	error = peek(copy, align_down(next, 4096), &owner, sizeof(owner), &ok);
+	error = memory_peek(copy->memory, align_down(next, 4096), &owner, sizeof(owner), &ok);
 	if (error || !ok || owner != next)
 		return error;
 	ret->heap_info = next % 4096;
@@ -74,12 +65,13 @@ static struct memtool_error *look_at_tcaches(const struct heap_copy *copy, struc
 
 		if (roots->threads[i].fs_base == 0)
 			continue;
-		error = peek(copy, roots->threads[i].fs_base + roots->tcache.value, &tcache,
-			     sizeof(tcache), &ok);
+		error = memory_peek(copy->memory, roots->threads[i].fs_base + roots->tcache.value,
+				    &tcache, sizeof(tcache), &ok);
 		if (error || !ok || tcache % GLIBC_MALLOC_ALIGNMENT ||
 		    !copy_anonymous(copy, tcache))
 			continue;
-		error = peek(copy, tcache - GLIBC_SIZE_SZ, &size_field, sizeof(size_field), &ok);
+		error = memory_peek(copy->memory, tcache - GLIBC_SIZE_SZ, &size_field,
+				    sizeof(size_field), &ok);
 		if (error || !ok)
 			continue;
 		ret->tcaches[ret->tcache_count] = tcache;
@@ -132,7 +124,8 @@ static struct memtool_error *vote_link(const struct heap_copy *copy, uint64_t po
 
 	if (position % GLIBC_MALLOC_ALIGNMENT || !copy_anonymous(copy, position))
 		return NULL;
-	struct memtool_error *error = peek(copy, position, &stored, sizeof(stored), &ok);
+	struct memtool_error *error =
+		memory_peek(copy->memory, position, &stored, sizeof(stored), &ok);
 	if (error || !ok)
 		return error;
 	bool mangled = is_next(copy, reveal_pointer(position, stored));
@@ -149,7 +142,8 @@ static struct memtool_error *vote_heads(const struct heap_copy *copy, uint64_t a
 	uint64_t heads[GLIBC_TCACHE_MAX_BINS];
 	bool ok;
 
-	struct memtool_error *error = peek(copy, address, heads, count * sizeof(heads[0]), &ok);
+	struct memtool_error *error =
+		memory_peek(copy->memory, address, heads, count * sizeof(heads[0]), &ok);
 	for (size_t i = 0; i < count && !error && ok && votes->yes + votes->no < LINKS; i++) {
 		if (heads[i])
 			error = vote_link(copy, heads[i] + skipped, votes);
@@ -186,7 +180,7 @@ static struct memtool_error *look_at_bins(const struct heap_copy *copy,
 	bool ok;
 
 	struct memtool_error *error =
-		peek(copy, bin + GLIBC_CHUNK_HDR_SZ, links, sizeof(links), &ok);
+		memory_peek(copy->memory, bin + GLIBC_CHUNK_HDR_SZ, links, sizeof(links), &ok);
 	*ret_set = ok && links[0] == bin && links[1] == bin;
 	*ret_fits = *ret_set || (ok && links[0] == 0 && links[1] == 0);
 	return error;

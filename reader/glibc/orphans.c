@@ -16,17 +16,6 @@
 
 #include <stdlib.h>
 
-/* As memory_read(), but for a fault, which makes *ret_ok false and no error. */
-static struct memtool_error *peek(const struct heap_copy *copy, uint64_t address, void *buffer,
-				  size_t length, bool *ret_ok)
-{
-	struct memtool_error *error =
-		memory_read(copy->memory, address, buffer, length, "the TLS of an orphan");
-
-	*ret_ok = !error;
-	return memtool_error_catch(&error, MEMTOOL_ERROR_FAULT) ? NULL : error;
-}
-
 static struct memtool_error *copy_orphan(struct heap_copy *copy, uint64_t fs_base)
 {
 	struct heap *heap = copy->heap;
@@ -36,13 +25,14 @@ static struct memtool_error *copy_orphan(struct heap_copy *copy, uint64_t fs_bas
 	uint64_t tcb[3], address = 0;
 	bool ok;
 
-	struct memtool_error *error = peek(copy, fs_base, tcb, sizeof(tcb), &ok);
+	struct memtool_error *error = memory_peek(copy->memory, fs_base, tcb, sizeof(tcb), &ok);
 	if (error || !ok || tcb[0] != fs_base || tcb[2] != fs_base)
 		return error;
-	error = peek(copy, fs_base + heap->roots.tcache.value, &address, sizeof(address), &ok);
+	error = memory_peek(copy->memory, fs_base + heap->roots.tcache.value, &address,
+			    sizeof(address), &ok);
 	if (error || !ok || address % GLIBC_MALLOC_ALIGNMENT || !copy_anonymous(copy, address))
 		return error;
-	error = peek(copy, address, tcache.bytes, copy->layout->tcache.size, &ok);
+	error = memory_peek(copy->memory, address, tcache.bytes, copy->layout->tcache.size, &ok);
 	if (error || !ok)
 		return error;
 	heap->threads[tcache.thread] = (struct heap_thread){

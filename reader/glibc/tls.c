@@ -39,18 +39,6 @@ struct search {
 	bool any_alike; /* some word led to a chunk of a tcache's size, whose lists are wrong */
 };
 
-/* Bytes that may be missing. */
-static struct memtool_error *peek(const struct search *search, uint64_t address, void *buffer,
-				  size_t size, bool *ret_ok)
-{
-	size_t count;
-	struct memtool_error *error =
-		memory_read_some(search->copy->memory, address, buffer, size, &count);
-
-	*ret_ok = !error && count == size;
-	return error;
-}
-
 static struct memtool_error *is_arena(const struct search *search, uint64_t value, bool *ret)
 {
 	uint64_t heap = align_down(value, 4096), owner;
@@ -60,7 +48,8 @@ static struct memtool_error *is_arena(const struct search *search, uint64_t valu
 	if (*ret || (value - heap != 32 && value - heap != 48) ||
 	    !copy_anonymous(search->copy, value))
 		return NULL;
-	struct memtool_error *error = peek(search, heap, &owner, sizeof(owner), ret);
+	struct memtool_error *error =
+		memory_peek(search->copy->memory, heap, &owner, sizeof(owner), ret);
 	*ret = *ret && owner == value;
 	return error;
 }
@@ -105,8 +94,8 @@ static struct memtool_error *check_list(const struct search *search, uint64_t en
 	*ret = entry % GLIBC_MALLOC_ALIGNMENT == 0 && copy_anonymous(search->copy, entry);
 	if (!*ret)
 		return NULL;
-	struct memtool_error *error =
-		peek(search, entry - GLIBC_SIZE_SZ, &size_field, sizeof(size_field), ret);
+	struct memtool_error *error = memory_peek(search->copy->memory, entry - GLIBC_SIZE_SZ,
+						  &size_field, sizeof(size_field), ret);
 	*ret = *ret && raw_size(size_field) >= GLIBC_MINSIZE &&
 	       tcache_bin_of_size(raw_size(size_field)) == bin;
 	return error;
@@ -153,12 +142,13 @@ static struct memtool_error *weigh_tcache(struct search *search, uint64_t value,
 	*ret = 0;
 	if (value % GLIBC_MALLOC_ALIGNMENT || !copy_anonymous(search->copy, value))
 		return NULL;
-	struct memtool_error *error =
-		peek(search, value - GLIBC_SIZE_SZ, &size_field, sizeof(size_field), &ok);
+	struct memtool_error *error = memory_peek(search->copy->memory, value - GLIBC_SIZE_SZ,
+						  &size_field, sizeof(size_field), &ok);
 	const struct tcache_kind *kind = ok ? kind_of(size_field) : NULL;
 	if (error || !kind)
 		return error;
-	error = peek(search, value, bytes, kind->bins * (kind->count_size + 8), &ok);
+	error = memory_peek(search->copy->memory, value, bytes, kind->bins * (kind->count_size + 8),
+			    &ok);
 	if (error || !ok)
 		return error;
 	error = check_lists(search, kind, bytes, &right, &wrong);
@@ -202,10 +192,11 @@ static struct memtool_error *look_at_thread(struct search *search, const struct 
 	bool ok = false, arena = false, tcache = false;
 
 	*ret_both = false;
-	struct memtool_error *error = thread->fs_base
-					      ? peek(search, thread->fs_base + search->block.offset,
-						     search->values, count * WORD, &ok)
-					      : NULL;
+	struct memtool_error *error =
+		thread->fs_base
+			? memory_peek(search->copy->memory, thread->fs_base + search->block.offset,
+				      search->values, count * WORD, &ok)
+			: NULL;
 	if (error || !ok) {
 		search->all_seen &= thread->fs_base == 0 && !thread->unknown;
 		return error;

@@ -20,17 +20,6 @@ struct state {
 #define STATE_TO_NEXT offsetof(struct state, next)
 _Static_assert(STATE_TO_NEXT == 2064, "no padding");
 
-/* A word of the target, *ret_ok says whether it could be read. */
-static struct memtool_error *read_word(struct memory *memory, uint64_t address, uint64_t *ret,
-				       bool *ret_ok)
-{
-	size_t count;
-	struct memtool_error *error = memory_read_some(memory, address, ret, sizeof(*ret), &count);
-
-	*ret_ok = !error && count == sizeof(*ret);
-	return error;
-}
-
 /* An arena that is not main_arena stands behind the heap_info that begins its first heap. */
 static struct memtool_error *is_in_heap(struct memory *memory, uint64_t arena, bool *ret_ok)
 {
@@ -39,7 +28,8 @@ static struct memtool_error *is_in_heap(struct memory *memory, uint64_t arena, b
 	*ret_ok = false;
 	if (arena % PAGE != 32 && arena % PAGE != 48)
 		return NULL;
-	struct memtool_error *error = read_word(memory, arena - arena % PAGE, &owner, ret_ok);
+	struct memtool_error *error =
+		memory_peek(memory, arena - arena % PAGE, &owner, sizeof(owner), ret_ok);
 	*ret_ok = *ret_ok && owner == arena;
 	return error;
 }
@@ -60,7 +50,8 @@ static struct memtool_error *check_ring(struct memory *memory, const struct glib
 		}
 		struct memtool_error *error = is_in_heap(memory, next, ret_ok);
 		if (!error && *ret_ok)
-			error = read_word(memory, next + arena->next, &next, ret_ok);
+			error = memory_peek(memory, next + arena->next, &next, sizeof(next),
+					    ret_ok);
 		if (error)
 			return error;
 		*ret_ok = *ret_ok && next != mark;
@@ -77,9 +68,10 @@ static struct memtool_error *is_linked(struct memory *memory, const uint64_t *li
 	*ret_ok = true;
 	if (links[0] == bin && links[1] == bin)
 		return NULL;
-	struct memtool_error *error = read_word(memory, links[0] + 24, &back, ret_ok);
+	struct memtool_error *error =
+		memory_peek(memory, links[0] + 24, &back, sizeof(back), ret_ok);
 	if (!error && *ret_ok)
-		error = read_word(memory, links[1] + 16, &forth, ret_ok);
+		error = memory_peek(memory, links[1] + 16, &forth, sizeof(forth), ret_ok);
 	*ret_ok = *ret_ok && back == bin && forth == bin;
 	return error;
 }
@@ -120,9 +112,10 @@ static struct memtool_error *check_top(struct memory *memory, const struct glibc
 	*ret_ok = top % GLIBC_MALLOC_ALIGNMENT == 0;
 	if (!*ret_ok)
 		return NULL;
-	struct memtool_error *error = read_word(memory, top + GLIBC_SIZE_SZ, &size, ret_ok);
+	struct memtool_error *error =
+		memory_peek(memory, top + GLIBC_SIZE_SZ, &size, sizeof(size), ret_ok);
 	if (!error && *ret_ok)
-		error = read_word(memory, arena->address, &flags, ret_ok);
+		error = memory_peek(memory, arena->address, &flags, sizeof(flags), ret_ok);
 	if (error || !*ret_ok)
 		return error;
 	/* do_check_malloc_state() of malloc.c; what was not in one piece lost the connection. */
@@ -168,7 +161,8 @@ struct memtool_error *arena_check_mp(struct memory *memory, const struct glibc_s
 	/* n_mmaps_max, max_n_mmaps, no_dyn_threshold, mmapped_mem, max_mmapped_mem, sbrk_base */
 	uint64_t at = par->address + ((par->n_mmaps_max + 12 + 7) & ~7U) + 16, sbrk_base;
 
-	struct memtool_error *error = read_word(memory, at, &sbrk_base, ret_ok);
+	struct memtool_error *error =
+		memory_peek(memory, at, &sbrk_base, sizeof(sbrk_base), ret_ok);
 	/* Of any alignment: up to 2.33 ld.so takes the text of GLIBC_TUNABLES from brk before. */
 	if (!error && *ret_ok)
 		*ret_ok = facts->top == 0 || sbrk_base <= facts->top;

@@ -22,15 +22,8 @@ struct lookup {
 static struct memtool_error *peek(const struct lookup *lookup, uint64_t address, void *buffer,
 				  size_t size, bool *ret_ok)
 {
-	size_t count;
-
 	*ret_ok = range_covers(lookup->module->range, address, size);
-	if (!*ret_ok)
-		return NULL;
-	struct memtool_error *error =
-		memory_read_some(lookup->memory, address, buffer, size, &count);
-	*ret_ok = !error && count == size;
-	return error;
+	return *ret_ok ? memory_peek(lookup->memory, address, buffer, size, ret_ok) : NULL;
 }
 
 static bool is_definition(const Elf64_Sym *symbol)

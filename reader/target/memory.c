@@ -57,6 +57,16 @@ struct memtool_error *memory_read(struct memory *memory, uint64_t address, void 
 	return NULL;
 }
 
+struct memtool_error *memory_peek(struct memory *memory, uint64_t address, void *buffer,
+				  size_t length, bool *ret_ok)
+{
+	size_t count;
+	struct memtool_error *error = memory_read_some(memory, address, buffer, length, &count);
+
+	*ret_ok = !error && count == length;
+	return error;
+}
+
 struct memtool_error *memory_read_u64(struct memory *memory, uint64_t address, const char *what,
 				      uint64_t *ret)
 {

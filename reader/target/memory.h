@@ -18,6 +18,7 @@
 #include "support/error.h"
 #include "support/range.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,6 +75,10 @@ struct memtool_error *memory_take_ahead(struct memory *memory, uint64_t address,
 /* All of [address, address + length), or a fault; what names it in the message. */
 struct memtool_error *memory_read(struct memory *memory, uint64_t address, void *buffer,
 				  size_t length, const char *what);
+
+/* The same where a fault is an answer and no error: *ret_ok says whether all of it was there. */
+struct memtool_error *memory_peek(struct memory *memory, uint64_t address, void *buffer,
+				  size_t length, bool *ret_ok);
 
 /* One little-endian word. */
 struct memtool_error *memory_read_u64(struct memory *memory, uint64_t address, const char *what,
