@@ -69,91 +69,93 @@ static void step(struct progress_bar *bar, uint64_t mib, uint64_t total_mib, uin
 	progress_bar_step(bar, &progress, now_ms * MS);
 }
 
-static void test_shown(void **state)
-{
-	struct session_options options = { 0 };
+/* A bar on a terminal of so many columns. */
+struct view {
+	struct session_options options;
 	struct progress_bar bar;
 	struct terminal terminal;
+};
+
+static void view_init(struct view *view, unsigned short columns)
+{
+	view->options = (struct session_options){ 0 };
+	terminal_init(&view->terminal, columns);
+	progress_bar_init(&view->bar, view->terminal.fd, &view->options);
+	assert_non_null(view->options.progress);
+}
+
+static void test_shown(void **state)
+{
+	struct view view;
 
 	(void)state;
-	terminal_init(&terminal, 100);
-	progress_bar_init(&bar, terminal.fd, &options);
-	assert_non_null(options.progress);
-	step(&bar, 2, 2048, 1000);
-	step(&bar, 256, 2048, 1499);
-	assert_string_equal(shown(&terminal), "");
-	step(&bar, 512, 2048, 1500);
-	assert_string_equal(shown(&terminal),
+	view_init(&view, 100);
+	step(&view.bar, 2, 2048, 1000);
+	step(&view.bar, 256, 2048, 1499);
+	assert_string_equal(shown(&view.terminal), "");
+	step(&view.bar, 512, 2048, 1500);
+	assert_string_equal(shown(&view.terminal),
 			    "\r[########                      ] 512.0 MiB of 2.0 GiB, 1.0 GiB/s, "
 			    "512,000 chunks, 1.5 s left\033[K");
-	step(&bar, 520, 2048, 1599);
-	assert_string_equal(shown(&terminal), "");
-	step(&bar, 1024, 2048, 1600);
-	assert_non_null(strstr(shown(&terminal), "1.0 GiB of 2.0 GiB"));
+	step(&view.bar, 520, 2048, 1599);
+	assert_string_equal(shown(&view.terminal), "");
+	step(&view.bar, 1024, 2048, 1600);
+	assert_non_null(strstr(shown(&view.terminal), "1.0 GiB of 2.0 GiB"));
 	/* More than was expected: no end is told, nor half a bar. */
-	step(&bar, 3072, 2048, 1800);
-	assert_string_equal(shown(&terminal), "\r3.0 GiB, 3.8 GiB/s, 3,072,000 chunks\033[K");
+	step(&view.bar, 3072, 2048, 1800);
+	assert_string_equal(shown(&view.terminal), "\r3.0 GiB, 3.8 GiB/s, 3,072,000 chunks\033[K");
 	/* Read anew. */
-	step(&bar, 2, 2048, 1900);
-	assert_string_equal(shown(&terminal), "");
-	step(&bar, 512, 2048, 2400);
-	assert_non_null(strstr(shown(&terminal), "512.0 MiB of 2.0 GiB, 1.0 GiB/s"));
-	progress_bar_deinit(&bar);
-	assert_string_equal(shown(&terminal), "\r\033[K");
-	terminal_deinit(&terminal);
+	step(&view.bar, 2, 2048, 1900);
+	assert_string_equal(shown(&view.terminal), "");
+	step(&view.bar, 512, 2048, 2400);
+	assert_non_null(strstr(shown(&view.terminal), "512.0 MiB of 2.0 GiB, 1.0 GiB/s"));
+	progress_bar_deinit(&view.bar);
+	assert_string_equal(shown(&view.terminal), "\r\033[K");
+	terminal_deinit(&view.terminal);
 }
 
 static void test_narrow(void **state)
 {
-	struct session_options options = { 0 };
-	struct progress_bar bar;
-	struct terminal terminal;
+	struct view view;
 
 	(void)state;
-	terminal_init(&terminal, 20);
-	progress_bar_init(&bar, terminal.fd, &options);
-	step(&bar, 2, 2048, 1000);
-	step(&bar, 512, 2048, 1500);
-	assert_string_equal(shown(&terminal), "\r512.0 MiB of 2.0 Gi\033[K");
-	progress_bar_deinit(&bar);
-	terminal_deinit(&terminal);
+	view_init(&view, 20);
+	step(&view.bar, 2, 2048, 1000);
+	step(&view.bar, 512, 2048, 1500);
+	assert_string_equal(shown(&view.terminal), "\r512.0 MiB of 2.0 Gi\033[K");
+	progress_bar_deinit(&view.bar);
+	terminal_deinit(&view.terminal);
 }
 
 /* What is quick leaves no trace. */
 static void test_quick(void **state)
 {
-	struct session_options options = { 0 };
-	struct progress_bar bar;
-	struct terminal terminal;
+	struct view view;
 
 	(void)state;
-	terminal_init(&terminal, 80);
-	progress_bar_init(&bar, terminal.fd, &options);
-	step(&bar, 2, 2048, 1000);
-	step(&bar, 2048, 2048, 1400);
-	progress_bar_deinit(&bar);
-	assert_string_equal(shown(&terminal), "");
-	terminal_deinit(&terminal);
+	view_init(&view, 80);
+	step(&view.bar, 2, 2048, 1000);
+	step(&view.bar, 2048, 2048, 1400);
+	progress_bar_deinit(&view.bar);
+	assert_string_equal(shown(&view.terminal), "");
+	terminal_deinit(&view.terminal);
 }
 
 /* A terminal that takes nothing, as after Ctrl-S, or when nobody reads it, holds nobody up. */
 static void test_halted(void **state)
 {
-	struct session_options options = { 0 };
-	struct progress_bar bar;
-	struct terminal terminal;
+	struct view view;
 
 	(void)state;
-	terminal_init(&terminal, 100);
-	progress_bar_init(&bar, terminal.fd, &options);
-	assert_int_equal(tcflow(terminal.fd, TCOOFF), 0);
+	view_init(&view, 100);
+	assert_int_equal(tcflow(view.terminal.fd, TCOOFF), 0);
 	for (uint64_t i = 0; i < 1000; i++)
-		step(&bar, 2 + i, 2048, 1000 + i * 500);
-	assert_int_equal(tcflow(terminal.fd, TCOON), 0);
+		step(&view.bar, 2 + i, 2048, 1000 + i * 500);
+	assert_int_equal(tcflow(view.terminal.fd, TCOON), 0);
 	for (uint64_t i = 0; i < 1000; i++)
-		step(&bar, 1002 + i, 4096, 501000 + i * 500);
-	progress_bar_deinit(&bar);
-	terminal_deinit(&terminal);
+		step(&view.bar, 1002 + i, 4096, 501000 + i * 500);
+	progress_bar_deinit(&view.bar);
+	terminal_deinit(&view.terminal);
 }
 
 static bool tell_nobody(void *context, const struct memtool_progress *progress)
