@@ -26,9 +26,10 @@ static struct memtool_error *read_offset(struct module *module, struct memory *m
 	return error;
 }
 
-/* The lists of ld.so, from 2.34 on. */
+/* The lists of ld.so, from 2.33 on; owner, libc or libpthread, has the descriptors. */
 static struct memtool_error *find_heads(const struct libc *libc, const struct modules *modules,
-					struct memory *memory, struct thread_offsets *ret)
+					struct module *owner, struct memory *memory,
+					struct thread_offsets *ret)
 {
 	static const char *const fields[] = { "_thread_db_rtld_global__dl_stack_used",
 					      "_thread_db_rtld_global__dl_stack_user" };
@@ -49,7 +50,7 @@ static struct memtool_error *find_heads(const struct libc *libc, const struct mo
 	}
 	error = thread_db_symbol(linker, "_rtld_global", &global);
 	for (size_t i = 0; i < 2 && !error; i++) {
-		error = read_offset(libc->module, memory, fields[i], &offset);
+		error = read_offset(owner, memory, fields[i], &offset);
 		ret->heads[i] = global + offset;
 	}
 	/* No descriptor tells of it, but it is the member behind (sysdeps/generic/ldsodefs.h). */
@@ -57,14 +58,19 @@ static struct memtool_error *find_heads(const struct libc *libc, const struct mo
 	return error;
 }
 
-/* Up to 2.33 they are variables of libpthread. */
-static struct memtool_error *find_heads_of_libpthread(struct module *libpthread,
+/* Up to 2.32 they are variables of libpthread. In 2.33 only the one of cached stacks still is. */
+static struct memtool_error *find_heads_of_libpthread(const struct libc *libc,
+						      const struct modules *modules,
+						      struct module *libpthread,
+						      struct memory *memory,
 						      struct thread_offsets *ret)
 {
 	struct memtool_error *error = thread_db_symbol(libpthread, "stack_used", &ret->heads[0]);
 
 	if (!error)
 		error = thread_db_symbol(libpthread, "__stack_user", &ret->heads[1]);
+	else if (memtool_error_catch(&error, MEMTOOL_ERROR_UNSUPPORTED))
+		error = find_heads(libc, modules, libpthread, memory, ret);
 	return error ? error : thread_db_symbol(libpthread, "stack_cache", &ret->cache);
 }
 
@@ -95,8 +101,9 @@ static struct memtool_error *find_offsets(const struct libc *libc, const struct 
 		error = read_offset(owner, memory, "_thread_db_pthread_tid", &ret->tid);
 	if (error)
 		return error;
-	return owner == libpthread ? find_heads_of_libpthread(libpthread, ret)
-				   : find_heads(libc, modules, memory, ret);
+	if (owner == libpthread)
+		return find_heads_of_libpthread(libc, modules, libpthread, memory, ret);
+	return find_heads(libc, modules, owner, memory, ret);
 }
 
 /*

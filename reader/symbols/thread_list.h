@@ -3,10 +3,11 @@
  * The threads that glibc itself has in its lists, read from memory: no thread need be stopped for
  * that, nor asked for its registers.
  *
- * From 2.34 on all stacks in use are in two lists of ld.so's _rtld_global, whose place libc exports
- * for debuggers (the _thread_db_ symbols of nptl_db/structs.def); before, they are variables of
- * libpthread, which takes that one's symbol table to find. A thread's struct pthread is where its
- * fs_base points. Threads that raw clone(2) made are in neither list.
+ * From 2.33 on all stacks in use are in two lists of ld.so's _rtld_global, whose place libc exports
+ * for debuggers (the _thread_db_ symbols of nptl_db/structs.def), but in 2.33 only the symbol table
+ * of libpthread has; before, they are variables of libpthread, which takes that table to find, too.
+ * A thread's struct pthread is where its fs_base points. Threads that raw clone(2) made are in
+ * neither list.
  */
 #ifndef SYMBOLS_THREAD_LIST_H
 #define SYMBOLS_THREAD_LIST_H
