@@ -33,7 +33,7 @@ fi
 # The objects of the shared libraries alone; first libc, which the others are linked against.
 for goals in lib 'dlfcn/others login/others math/others nptl/others rt/others'; do
 	# shellcheck disable=SC2086 # words
-	make -r -j"$(nproc)" PARALLELMFLAGS="-j$(nproc)" object-suffixes=.os $goals || die "make $goals failed"
+	make -r -j"$(nproc)" object-suffixes=.os $goals || die "make $goals failed"
 done
 version=$(sed -n 's/^#define VERSION "\(2\.[0-9]*\).*/\1/p' "$source/version.h")
 
@@ -49,8 +49,11 @@ for file in libc.so elf/ld.so {dlfcn,login,math,nptl,rt}/lib*.so; do
 	id=$(LC_ALL=C readelf -n "$file" | sed -n 's/.*Build ID: //p')
 	[[ $soname && $id ]] || die "$file has no soname, or no build-id"
 	debug=$root/usr/lib/debug/.build-id/${id:0:2}
+	# Up to 2.33 libthread_db needs libpthread's symbols, so distributions leave it those.
+	symbols=--strip-unneeded
+	[[ $soname != libpthread* ]] || symbols=--strip-debug
 	mkdir -p -- "$debug" &&
 		objcopy --only-keep-debug --compress-debug-sections "$file" "$debug/${id:2}.debug" &&
-		strip --strip-unneeded -o "$root/lib/x86_64-linux-gnu/$soname" "$file" || exit
+		strip "$symbols" -o "$root/lib/x86_64-linux-gnu/$soname" "$file" || exit
 done
 printf '%s\n' "$version" >"$cache/$suite/version"
