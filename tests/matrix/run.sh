@@ -172,10 +172,10 @@ table()
 # memtool under many glibcs
 
 Made by `tests/matrix/run.sh`, which fetches the libc6 of each Debian release and its debug files, and
-runs programs under it while memtool, outside, reads them. The rows named glibc-2.N are no distribution's:
-those `tests/matrix/compile.sh` has built from the release that the glibc project tagged. A column is a source of the addresses and a
-source of the layout (`--source`, `--layout`); a cell says how many tests passed, failed and were
-skipped.
+runs programs under it while memtool, outside, reads them. Rows named glibc-2.N are no distribution's,
+but built from the source that the glibc project tagged as that release (`tests/matrix/compile.sh`),
+release-2.N from the branch with its fixes. A column is a source of the addresses and a source of the
+layout (`--source`, `--layout`); a cell says how many tests passed, failed and were skipped.
 
 "With debug file" and "stripped" are programs in a chroot with that glibc: the fixtures, chunk by chunk
 with mallinfo, and storms of 1 and 8 threads against the recorded set of live allocations, with tunables
