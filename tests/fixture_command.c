@@ -74,6 +74,8 @@ const char *const fixture_commands[] = {
 	"brk between 0x1238",
 	"brk between 0x300000",
 	"brk blocked",
+	"brk both 0x1238",
+	"brk both 0x300000",
 };
 /* clang-format on */
 

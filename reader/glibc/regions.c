@@ -229,6 +229,33 @@ static struct memtool_error *search_pages(struct search *search, const struct ra
 	return NULL;
 }
 
+/*
+ * The parts behind the first one, up to *end, that brk made before it failed. In between lies what
+ * others had by sbrk(2): that malloc counts as its own, as long as the arena was contiguous.
+ */
+static struct memtool_error *search_behind(struct search *search, const struct chain *chain,
+					   uint64_t end)
+{
+	while (search->missing && end != CHAIN_OPEN && end < chain->limit) {
+		uint64_t start, gap;
+
+		struct memtool_error *error = chain_search(chain, search->window, end, &start);
+		if (error || start == 0)
+			return error;
+		gap = start - end;
+		if (gap > search->missing)
+			return NULL;
+		search->missing -= gap;
+		search->copy->arenas.data[0].gap_bytes += gap;
+		error = chain_follow(chain, search->window, start, &end);
+		if (!error && end)
+			error = add_region(search, start, end, chain->limit);
+		if (error || end == 0)
+			return error;
+	}
+	return NULL;
+}
+
 /* The part at mp_.sbrk_base, and those that brk made in the same mapping later. */
 static struct memtool_error *search_from_base(struct search *search)
 {
@@ -249,8 +276,10 @@ static struct memtool_error *search_from_base(struct search *search)
 	struct memtool_error *error = chain_follow(&chain, search->window, start, &end);
 	if (error)
 		return error;
-	if (end)
-		return add_region(search, base, end, range->end);
+	if (end) {
+		error = add_region(search, base, end, range->end);
+		return error ? error : search_behind(search, &chain, end);
+	}
 
 	audit_add(&copy->heap->audit, AUDIT_BAD_ARENA, base, 0, 0,
 		  "main_arena: its chunks from 0x%" PRIx64 " on are damaged", base);
