@@ -478,6 +478,22 @@ static void test_namespace(void **state)
 	}
 }
 
+/* Of the same shape, so that a part of one's heap would do for another's. */
+static void test_namespaces(void **state __attribute__((__unused__)))
+{
+	struct spawned *child = spawn_program(spawn_path("tests/fixtures/served"), "namespaces");
+	char words[60];
+
+	spawn_expect(child, "ready");
+	spawn_wait_at_rest(child->pid);
+	for (int shown = 1; shown <= 4; shown++) {
+		snprintf(words, sizeof(words), "info --quiet --format=json --libc=%d", shown);
+		assert_non_null(strstr(command_answer(words, child->pid), "\"ok\": true"));
+	}
+	assert_non_null(
+		strstr(command_answer("arenas --quiet --libc=4", child->pid), "not contiguous"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +515,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_no_check, spawn_teardown),
 		cmocka_unit_test_teardown(test_check_beside, spawn_teardown),
 		cmocka_unit_test_teardown(test_namespace, spawn_teardown),
+		cmocka_unit_test_teardown(test_namespaces, spawn_teardown),
 	};
 
 	spawn_watchdog(300);

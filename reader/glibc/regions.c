@@ -300,6 +300,27 @@ static struct memtool_error *close_open(struct search *search)
 	return add_region(search, search->open.start, end, end);
 }
 
+/* The parts in range, which may be NULL, that are not known yet. */
+static struct memtool_error *search_range(struct search *search, const struct range *range)
+{
+	_cleanup_(range_array_deinit) struct range_array parts = { 0 };
+	struct memtool_error *error = NULL;
+
+	if (!range || !search->missing)
+		return NULL;
+	sort_segments(&search->copy->segments);
+	if (!range_without_segments(search->copy, range, &parts))
+		return memtool_error_no_memory;
+	for (size_t i = 0; i < parts.count && !error; i++)
+		error = search_pages(search, &parts.data[i]);
+	return error;
+}
+
+/*
+ * The mappings with top and the first part come first: the kernel places one part below the other,
+ * so that they are one range. Where several libcs were loaded by dlmopen(3), none of which but the
+ * first uses brk, the other ranges have parts of the others, which look the same.
+ */
 struct memtool_error *copy_main_regions(struct heap_copy *copy)
 {
 	_cleanup_(window_deinit) struct window window = { 0 };
@@ -317,14 +338,11 @@ struct memtool_error *copy_main_regions(struct heap_copy *copy)
 		.missing = copy->arenas.data[0].system_mem,
 	};
 	struct memtool_error *error = search_from_base(&search);
-	for (size_t i = 0; i < copy->anonymous_count && search.missing && !error; i++) {
-		_cleanup_(range_array_deinit) struct range_array parts = { 0 };
-
-		sort_segments(&copy->segments);
-		if (!range_without_segments(copy, &copy->anonymous[i], &parts))
-			return memtool_error_no_memory;
-		for (size_t k = 0; k < parts.count && !error; k++)
-			error = search_pages(&search, &parts.data[k]);
-	}
+	if (!error)
+		error = search_range(&search, copy_anonymous(copy, copy->arenas.data[0].top));
+	if (!error)
+		error = search_range(&search, copy_anonymous(copy, copy->heap->params.sbrk_base));
+	for (size_t i = 0; i < copy->anonymous_count && !error; i++)
+		error = search_range(&search, &copy->anonymous[i]);
 	return error ? error : close_open(&search);
 }
