@@ -14,7 +14,8 @@ void snapshot_note_before(const struct session *session)
 		return;
 	struct memtool_error *error = session_estimate_pause(session, &expected);
 	if (!error && expected.stop_ns > NOTABLE_NS && expected.snapshot_ns < expected.stop_ns)
-		message_note("process %d may stand still for %llu ms; with --snapshot it is less",
+		message_note("to stop and read process %d may take %llu ms; with --snapshot it "
+			     "stands still for less",
 			     session->process->pid, (unsigned long long)expected.stop_ns / 1000000);
 	/* The reading will tell. */
 	memtool_error_destroy(error);

@@ -26,7 +26,7 @@ static struct memtool_error *diagnose_tracer(const struct refusal_facts *facts)
 		return refuse("this program traces process %d already: it must let go of it first",
 			      facts->pid);
 	return refuse("process %d is already traced by process %d (%s), and only one tracer is "
-		      "possible: detach that one first",
+		      "possible: detach that one first, or use --no-stop",
 		      facts->pid, facts->tracer, facts->tracer_name);
 }
 

@@ -22,7 +22,7 @@ static const struct decision decisions[] = {
 	{ { .what = REFUSED_STOP, .tracer = 815, .tracer_name = "gdb", .other_user = true },
 	  DENIED,
 	  "traced by process 815 (gdb)",
-	  "detach that one first" },
+	  "detach that one first, or use --no-stop" },
 	{ { .what = REFUSED_STOP, .tracer = 99, .self = 99, .tracer_name = "memtool" },
 	  DENIED,
 	  "this program traces",
