@@ -74,6 +74,8 @@ const char *audit_reason(const struct audit *audit)
 {
 	if (audit->ok)
 		return NULL;
+	if (audit->live && audit_doubts(audit) == audit->counted[AUDIT_BAD_THREAD])
+		return "what some threads have cached could not be told without a stop";
 	if (audit->live)
 		return "the process ran while it was read, and what it changed meanwhile is torn";
 	if (audit->counted[AUDIT_LOCKED] || audit->counted[AUDIT_INSIDE])

@@ -234,6 +234,18 @@ static void test_inside(void **state)
 	assert_non_null(strstr(audit_reason(&heap->audit), "inside malloc, and what"));
 }
 
+/* Of a process that ran, caches that are not known are no sign that it changed anything. */
+static void test_live_reason(void **state __attribute__((__unused__)))
+{
+	struct audit audit = { .live = true };
+
+	audit_add(&audit, AUDIT_BAD_THREAD, 0, 0, 0, "thread 1: where its TLS is");
+	assert_non_null(strstr(audit_reason(&audit), "without a stop"));
+	audit_add(&audit, AUDIT_BAD_LIST, 0x1000, 0, 0, "0x1000 is no chunk");
+	assert_non_null(strstr(audit_reason(&audit), "torn"));
+	audit_deinit(&audit);
+}
+
 /* Damage stays the same; what is caught midway does not. */
 static void test_same_doubts(void **state)
 {
@@ -275,7 +287,7 @@ int main(void)
 		BUILDER_TEST(test_listed),          BUILDER_TEST(test_prev_size),
 		BUILDER_TEST(test_unlisted),        BUILDER_TEST(test_listed_in_use),
 		BUILDER_TEST(test_free_neighbours), BUILDER_TEST(test_inside),
-		BUILDER_TEST(test_same_doubts),
+		BUILDER_TEST(test_live_reason),     BUILDER_TEST(test_same_doubts),
 	};
 
 	return builder_run("audit", tests, sizeof(tests) / sizeof(tests[0]));
