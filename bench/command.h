@@ -22,8 +22,8 @@ struct command_run {
 void command_init(void);
 
 /*
- * Runs a command by sh(1). What is left of it when it ends, or after limit_ms, is killed, and waited
- * for. target is our only child, and goes on unless the command failed.
+ * Runs a command by sh(1). What is left of it when it ends, or after limit_ms, is killed, and
+ * waited for. target is our only child, and goes on unless the command failed.
  */
 void command_run(const char *command, pid_t target, double limit_ms, struct command_run *ret);
 

@@ -5,9 +5,9 @@
  *
  *	read MEMTOOL HEAP COUNT MIN MAX PAUSE_BAR [RUNS [ARENAS]]
  *
- * COUNT, MIN, MAX and ARENAS are HEAP's (heap.c). The copy is copy.h's. memtool's pause is what it says
- * itself (stopped_ms), so the threads' stop is in it; what chunks does not say is seen from outside
- * (watch.h), in a run of its own. The runs alternate.
+ * COUNT, MIN, MAX and ARENAS are HEAP's (heap.c). The copy is copy.h's. memtool's pause is what it
+ * says itself (stopped_ms), so the threads' stop is in it; what chunks does not say is seen from
+ * outside (watch.h), in a run of its own. The runs alternate.
  */
 #include "bench/bench.h"
 #include "bench/copy.h"

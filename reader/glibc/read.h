@@ -69,7 +69,9 @@ struct heap_source {
 	 * segments; 0 is 1, the caller alone. Not of a running target.
 	 */
 	unsigned int threads;
-	/* Called every few MiB that were read, by the caller's thread, if not NULL; see memtool.h. */
+	/*
+	 * Called every few MiB that were read, by the caller's thread, if not NULL; see memtool.h.
+	 */
 	memtool_progress_fn progress;
 	void *progress_context;
 };

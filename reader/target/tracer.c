@@ -318,7 +318,7 @@ static void read_registers(struct tracee *tracee)
 	struct user_regs_struct registers;
 
 	if (ptrace(PTRACE_GETREGS, tracee->thread.tid, NULL, &registers) < 0) {
-		/* It was killed; until it is reaped it stays in the list, as if it were a new one. */
+		/* It was killed. Until it is reaped, it stays in the list like a new one. */
 		tracee->state = TRACEE_AWAITED;
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that the benchmarks run beside memtool: what is said of those that fail or take too long,
- * and that nothing of them stays.
+ * Commands that the benchmarks run beside memtool: what is said of those that fail or take too
+ * long, and that nothing of them stays.
  */
 #include "child.h"
 
