@@ -183,6 +183,14 @@ static void test_suspended(void **state __attribute__((__unused__)))
 	spawn_end(target);
 }
 
+static void test_userfaultfd(void **state __attribute__((__unused__)))
+{
+	struct spawned *target = start_at_rest("tests/fixtures/kept", "faults");
+
+	assert_refused(target, "userfaultfd");
+	spawn_end(target);
+}
+
 /* What the copy lacks shows when it is read; before that nothing tells. */
 static void test_kept_memory(void **state __attribute__((__unused__)))
 {
@@ -248,6 +256,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_family, spawn_teardown),
 		cmocka_unit_test_teardown(test_family_of_threads, spawn_teardown),
 		cmocka_unit_test_teardown(test_seccomp, spawn_teardown),
+		cmocka_unit_test_teardown(test_userfaultfd, spawn_teardown),
 		cmocka_unit_test_teardown(test_suspended, spawn_teardown),
 		cmocka_unit_test_teardown(test_kept_memory, spawn_teardown),
 		cmocka_unit_test_teardown(test_no_process_left, spawn_teardown),

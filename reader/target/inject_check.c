@@ -3,10 +3,13 @@
 
 #include "target/procfs.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 /*
  * How much there must be below the frames: for what is called by a handler that comes in between.
@@ -31,6 +34,28 @@ static int seccomp_mode(pid_t tid)
 	return mode ? atoi(mode) : -1;
 }
 
+/*
+ * A fork of a process with one may have to wait for a thread of its own that handles the event
+ * (userfaultfd(2), UFFD_FEATURE_EVENT_FORK), and that stands still.
+ */
+static bool has_userfaultfd(pid_t pid)
+{
+	static const char name[] = "anon_inode:[userfaultfd]";
+	_cleanup_closedir_ DIR *descriptors = NULL;
+	char path[64], target[sizeof(name)];
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	descriptors = opendir(path);
+	while (descriptors && (entry = readdir(descriptors))) {
+		ssize_t length =
+			readlinkat(dirfd(descriptors), entry->d_name, target, sizeof(target));
+		if (length == sizeof(name) - 1 && memcmp(target, name, sizeof(name) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct memtool_error *inject_check_running(pid_t tid)
 {
 	struct procfs_stat stat;
@@ -44,6 +69,8 @@ struct memtool_error *inject_check_running(pid_t tid)
 		return inject_unusual("it is suspended");
 	if (seccomp_mode(tid) != 0)
 		return inject_unusual("seccomp watches over its system calls");
+	if (has_userfaultfd(tid))
+		return inject_unusual("it handles page faults itself (userfaultfd)");
 	return NULL;
 }
 
