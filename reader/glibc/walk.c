@@ -33,9 +33,10 @@ struct memtool_error *walk_split_segment(struct walk *walk, uint64_t end, uint64
  */
 static inline void fetch_ahead(const uint8_t *bytes)
 {
-	__builtin_prefetch(bytes + 512);
-	__builtin_prefetch(bytes + 576);
-	__builtin_prefetch(bytes + 640);
+	const uintptr_t from = (uintptr_t)bytes + 512;
+
+	for (size_t line = 0; line < 3; line++)
+		__builtin_prefetch((const void *)(from + line * 64));
 }
 
 struct memtool_error *walk_chunks(struct walk *walk, uint64_t *from, uint64_t stop)

@@ -209,11 +209,12 @@ static void wait_for_others(struct walk_parts *parts)
 	while (parts->running) {
 		struct timespec tick;
 
-		clock_gettime(CLOCK_REALTIME, &tick);
+		clock_gettime(CLOCK_MONOTONIC, &tick);
 		tick.tv_nsec += TICK_NS;
 		tick.tv_sec += tick.tv_nsec / 1000000000;
 		tick.tv_nsec %= 1000000000;
-		if (pthread_cond_timedwait(&parts->ended, &parts->lock, &tick) == 0)
+		if (pthread_cond_clockwait(&parts->ended, &parts->lock, CLOCK_MONOTONIC, &tick) ==
+		    0)
 			continue;
 		pthread_mutex_unlock(&parts->lock);
 		tell(parts);
