@@ -233,6 +233,7 @@ struct memtool_error *process_check(const struct process *process)
 void process_set_held(struct process *process, pid_t tid)
 {
 	process->held = tid;
+	atomic_store(&process->let_go, false);
 	maps_deinit(&process->maps);
 }
 

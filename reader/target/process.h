@@ -11,7 +11,10 @@
  * - /proc/PID/mem is opened once and stays bound to the address space that was there; when that has
  *   gone, it reads as empty. While the target runs, each read ends with a look at it.
  * - While target/stop.h holds every thread, none can exec, and its pid cannot be reused. One
- *   process_check() after the stop then stands for all reads until it is resumed.
+ *   process_check() after the stop then stands for all reads until it is resumed. A page may be one
+ *   that a thread of the target itself has to provide (userfaultfd(2)), or a file server that does
+ *   not answer: then the threads are let go, and that read and all further ones fail with
+ *   MEMTOOL_ERROR_TOO_LONG.
  *
  * Our own process may be opened, to read its memory as it changes; it cannot be stopped. While
  * it is held, several threads may read process->memory at once; nothing else is for two threads on
@@ -44,6 +47,12 @@ struct process {
 	pid_t reader; /* a thread by which memory is read while none is held */
 	pid_t held; /* one of the threads while all of them are held, else 0 */
 	atomic_bool by_file; /* read from mem_fd, where maps says that it is readable */
+	/*
+	 * Reads of memory, for who lets the threads go if one does not end (target/stop.c): what is
+	 * read while let_go is set is of a process that ran.
+	 */
+	atomic_uint reads_begun, reads_ended;
+	atomic_bool let_go;
 	pthread_mutex_t maps_lock; /* of filling maps; they stay while all threads are held */
 	struct maps maps; /* empty unless held and needed */
 };

@@ -116,10 +116,9 @@ static int read_by_thread(struct process *process, uint64_t address, char *buffe
 	return read_by_vm_readv(tid, address, buffer, length, ret);
 }
 
-static struct memtool_error *process_memory_read(struct memory *memory, uint64_t address,
-						 void *buffer, size_t length, size_t *ret)
+static struct memtool_error *read_any(struct process *process, uint64_t address, void *buffer,
+				      size_t length, size_t *ret)
 {
-	struct process *process = (struct process *)memory;
 	size_t count = 0;
 	int errnum = EPERM;
 
@@ -146,6 +145,28 @@ static struct memtool_error *process_memory_read(struct memory *memory, uint64_t
 	/* Nothing may look like a hole only because the process ended. */
 	if ((!process->held || errnum) && !process_memory_is_there(process))
 		return process_gone(process);
+	*ret = count;
+	return NULL;
+}
+
+static struct memtool_error *process_memory_read(struct memory *memory, uint64_t address,
+						 void *buffer, size_t length, size_t *ret)
+{
+	struct process *process = (struct process *)memory;
+	size_t count;
+
+	atomic_fetch_add(&process->reads_begun, 1);
+	struct memtool_error *error = read_any(process, address, buffer, length, &count);
+	atomic_fetch_add(&process->reads_ended, 1);
+	if (error)
+		return error;
+	if (process->held && atomic_load(&process->let_go))
+		return memtool_error_create(
+			MEMTOOL_ERROR_TOO_LONG,
+			"process %d was let go, since a page of it did not come as long as it "
+			"stood still: one of its own threads may have to provide it (userfaultfd), "
+			"or a file server; use --no-stop",
+			process->pid);
 	*ret = count;
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "target/stop.h"
 
+#include "support/clock.h"
 #include "target/process_memory.h"
 #include "target/procfs.h"
 #include "target/tasks.h"
@@ -37,14 +38,63 @@ struct stop {
 #define SEIZE_LIMIT_NS  500000000
 #define CANCEL_AGAIN_NS 100000000
 
+/*
+ * A read of memory that takes two to three times this long, although the target stands still, or
+ * perhaps since it does.
+ */
+#define READ_TICK_NS UINT64_C(1500000000)
+
 /* A process that another memtool holds is tried again for about a second. */
 #define RETRIES  30
 #define RETRY_NS 25000000
 
-static void wait_for(sem_t *semaphore)
+static void add_ns(struct timespec *time, long ns)
 {
-	while (sem_wait(semaphore) < 0 && errno == EINTR)
-		;
+	time->tv_nsec += ns;
+	time->tv_sec += time->tv_nsec / 1000000000;
+	time->tv_nsec %= 1000000000;
+}
+
+/* How reads stand: they hang if some had begun, and nothing has changed since twice before. */
+struct read_watch {
+	unsigned int begun, ended, same;
+};
+
+static bool reads_hang(struct read_watch *watch, const struct process *process)
+{
+	unsigned int ended = atomic_load(&process->reads_ended);
+	unsigned int begun = atomic_load(&process->reads_begun);
+	bool same = begun == watch->begun && ended == watch->ended && begun != ended;
+
+	*watch = (struct read_watch){ begun, ended, same ? watch->same + 1 : 0 };
+	return watch->same >= 2;
+}
+
+/*
+ * Waits for what the tracer is to do next. A thread that reads may wait for what only the target
+ * can do, or for what never comes: then the target goes on at once, and the read fails
+ * (target/process.h).
+ */
+static void wait_for_order(struct stop *stop)
+{
+	uint64_t limit_ns = stop->tracer.limit_ns;
+	uint64_t tick_ns = limit_ns / 4 < READ_TICK_NS ? limit_ns / 4 + 1 : READ_TICK_NS;
+	struct read_watch watch = { 0 };
+
+	for (;;) {
+		struct timespec limit;
+		clock_gettime(CLOCK_MONOTONIC, &limit);
+		add_ns(&limit, (long)tick_ns);
+		if (sem_clockwait(&stop->released, CLOCK_MONOTONIC, &limit) == 0)
+			return;
+		if (errno != ETIMEDOUT || !stop->process->held ||
+		    !reads_hang(&watch, stop->process))
+			continue;
+		if (limit_ns < UINT64_MAX && clock_now_ns() - stop->tracer.stopped_ns < limit_ns)
+			continue;
+		atomic_store(&stop->process->let_go, true);
+		memtool_error_destroy(tracer_release_and_stay(&stop->tracer));
+	}
 }
 
 static void *run_tracer(void *argument)
@@ -56,7 +106,7 @@ static void *run_tracer(void *argument)
 	stop->error = tracer_hold(&stop->tracer);
 	for (;;) {
 		sem_post(&stop->settled);
-		wait_for(&stop->released);
+		wait_for_order(stop);
 		if (!stop->job)
 			break;
 		stop->error = stop->job(&stop->tracer, stop->context);
@@ -75,13 +125,6 @@ static struct memtool_error *start_tracer(struct stop *stop)
 	int errnum = pthread_create(&stop->thread, NULL, run_tracer, stop);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return errnum ? memtool_error_os(errnum, "no thread could be started") : NULL;
-}
-
-static void add_ns(struct timespec *time, long ns)
-{
-	time->tv_nsec += ns;
-	time->tv_sec += time->tv_nsec / 1000000000;
-	time->tv_nsec %= 1000000000;
 }
 
 /* Rather than only waits for a processor. */

@@ -46,6 +46,8 @@ struct tracer;
  * On failure no thread is left stopped. A process that another program of our name holds is tried
  * again for about a second. A thread that sleeps uninterruptibly (state D: vfork, a file
  * server that does not answer) cannot be stopped: this gives up after two seconds.
+ * While they are held, a read of process->memory may have to wait for what cannot come as long as
+ * they are: after three to five seconds they are let go (target/process.h).
  */
 struct memtool_error *stop_threads(struct process *process, struct stop **ret);
 
