@@ -60,15 +60,14 @@ static struct memtool_error *copy_roots(const struct malloc_roots *roots, struct
 	return NULL;
 }
 
-struct memtool_error *heap_copy(const struct heap_source *source, struct heap_copy **ret)
+/* What the steps work on. copy is owned by the caller, also on failure. */
+static struct memtool_error *begin_copy(struct heap_copy *copy, const struct heap_source *source)
 {
-	_cleanup_(cleanup_heap_copy) struct heap_copy *copy = calloc(1, sizeof(*copy));
-	if (!copy)
-		return memtool_error_no_memory;
 	copy->heap = calloc(1, sizeof(*copy->heap));
 	if (!copy->heap)
 		return memtool_error_no_memory;
 	copy->heap->layout = *source->layout;
+	copy->heap->audit.live = source->live;
 	copy->layout = &copy->heap->layout;
 	copy->memory = source->memory;
 	copy->anonymous = source->anonymous;
@@ -83,9 +82,40 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 					source->progress_context);
 	if (source->progress)
 		copy->memory = &copy->counted.memory;
-	copy->heap->audit.live = source->live;
+	return copy_roots(source->roots, &copy->heap->roots);
+}
 
-	struct memtool_error *error = copy_roots(source->roots, &copy->heap->roots);
+/* What is borrowed of the source is not there any longer. */
+static void end_copy(struct heap_copy *copy)
+{
+	copy->memory = NULL;
+	copy->anonymous = NULL;
+	copy->anonymous_count = 0;
+	copy->orphans = NULL;
+	copy->orphan_count = 0;
+	copy->other_books = NULL;
+	copy->other_books_count = 0;
+}
+
+static struct memtool_error *copy_all_chunks(struct heap_copy *copy)
+{
+	for (size_t i = 0; i < copy->segments.count; i++)
+		copy->counted.progress.bytes_total += range_size(copy->segments.data[i].range);
+	struct memtool_error *error = copy_mmapped(copy);
+	if (!error)
+		error = walk_parts_pay(copy) ? copy_parts(copy) : copy_chunks(copy);
+	if (!error && copy->live)
+		error = copy_late(copy);
+	return error;
+}
+
+struct memtool_error *heap_copy(const struct heap_source *source, struct heap_copy **ret)
+{
+	_cleanup_(cleanup_heap_copy) struct heap_copy *copy = calloc(1, sizeof(*copy));
+	if (!copy)
+		return memtool_error_no_memory;
+
+	struct memtool_error *error = begin_copy(copy, source);
 	if (!error)
 		error = copy_tls(copy);
 	if (!error)
@@ -100,24 +130,11 @@ struct memtool_error *heap_copy(const struct heap_source *source, struct heap_co
 		error = copy_orphans(copy);
 	if (!error)
 		error = copy_segments(copy);
-	for (size_t i = 0; !error && i < copy->segments.count; i++)
-		copy->counted.progress.bytes_total += range_size(copy->segments.data[i].range);
 	if (!error)
-		error = copy_mmapped(copy);
-	if (!error)
-		error = walk_parts_pay(copy) ? copy_parts(copy) : copy_chunks(copy);
-	if (!error && copy->live)
-		error = copy_late(copy);
+		error = copy_all_chunks(copy);
 	if (error)
 		return error;
-
-	copy->memory = NULL;
-	copy->anonymous = NULL;
-	copy->anonymous_count = 0;
-	copy->orphans = NULL;
-	copy->orphan_count = 0;
-	copy->other_books = NULL;
-	copy->other_books_count = 0;
+	end_copy(copy);
 	*ret = no_cleanup_ptr(copy);
 	return NULL;
 }
