@@ -35,7 +35,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* UNSUPPORTED for what shows while it runs: seccomp, a userfaultfd, that it is suspended or has ended. */
+/* UNSUPPORTED for what shows while it runs: seccomp, a userfaultfd, suspension, its end. */
 struct memtool_error *inject_check_running(pid_t tid);
 
 struct injection {
