@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A page that only the target itself can provide: it is let go, rather than that both wait for ever.
+ * A page that only the target itself can provide: it is let go, lest both wait for ever.
  */
 #include "stop_child.h"
 
