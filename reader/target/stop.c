@@ -97,7 +97,7 @@ static void wait_for_order(struct stop *stop)
 	}
 }
 
-static void *run_tracer(void *argument)
+MAY_BE_CANCELLED static void *run_tracer(void *argument)
 {
 	struct stop *stop = argument;
 

@@ -26,12 +26,6 @@
 /* Most threads stop within microseconds: so often we only let others run before we sleep. */
 #define EAGER_ROUNDS 100
 
-/*
- * For functions that are left by pthread_cancel(3): AddressSanitizer does not see that, and would
- * take what they have guarded on the stack for guarded still.
- */
-#define MAY_BE_CANCELLED __attribute__((__no_sanitize_address__))
-
 struct memtool_error *tracer_init(struct tracer *tracer, pid_t pid, uint64_t limit_ns)
 {
 	char path[64];

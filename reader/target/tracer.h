@@ -22,6 +22,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/*
+ * For functions that are left by pthread_cancel(3): AddressSanitizer does not see that, and would
+ * take what they have guarded on the stack for guarded still.
+ */
+#define MAY_BE_CANCELLED __attribute__((__no_sanitize_address__))
+
 enum tracee_state {
 	TRACEE_SEIZED, /* runs; not interrupted yet */
 	TRACEE_AWAITED, /* interrupted, or killed while held; has not been seen to stop, or end */
