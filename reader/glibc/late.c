@@ -13,7 +13,11 @@
 
 #include <stdlib.h>
 
-/* After so many links in a row as the walk kept them, what it kept is believed. */
+/*
+ * After so many links in a row as the walk kept them, what it kept is believed; each time that this
+ * leads nowhere, four times as many. For a chunk that was walked before it was put into the list
+ * may lie below many that were walked after that.
+ */
 #define SAME_ENOUGH 16
 /* How many links of one list are read. */
 #define LINKS_MAX 65536
@@ -25,6 +29,7 @@ struct list {
 	uint64_t head_at; /* where in the target its head is */
 	uint8_t *head; /* and what was copied of that */
 	struct single_links *late; /* where its links go; not in order yet */
+	unsigned int same_enough;
 	bool ends; /* it was followed to an end that makes sense */
 };
 
@@ -75,6 +80,19 @@ static struct memtool_error *read_link(struct heap_copy *copy, uint64_t address,
 	return NULL;
 }
 
+/* Whether the list begins as it did when it was followed. */
+static struct memtool_error *is_head_still(struct heap_copy *copy, const struct list *list,
+					   bool *ret)
+{
+	uint64_t head;
+	bool ok;
+
+	struct memtool_error *error =
+		memory_peek(copy->memory, list->head_at, &head, sizeof(head), &ok);
+	*ret = ok && head == load_u64(list->head);
+	return error;
+}
+
 /* Adds the links from the head on that the walk has not kept, or not so. */
 static struct memtool_error *follow(struct heap_copy *copy, struct list *list)
 {
@@ -90,10 +108,12 @@ static struct memtool_error *follow(struct heap_copy *copy, struct list *list)
 		struct single_link link;
 		bool ok = next % GLIBC_MALLOC_ALIGNMENT == 0 && copy_anonymous(copy, address);
 
-		if (ok && kept && same >= SAME_ENOUGH) {
+		if (ok && kept && same >= list->same_enough) {
 			next = single_link_next(kept);
 			continue;
 		}
+		if (!ok && same >= list->same_enough && list->same_enough < LINKS_MAX)
+			list->same_enough *= 4;
 		if (!ok || reads++ == LINKS_MAX)
 			return NULL;
 		struct memtool_error *error = read_link(copy, address, &link, &ok);
@@ -104,14 +124,16 @@ static struct memtool_error *follow(struct heap_copy *copy, struct list *list)
 		if (!same && !single_links_append(list->late, &link))
 			return memtool_error_no_memory;
 	}
-	list->ends = true;
-	return NULL;
+	list->ends = steps == 0 || same >= list->same_enough;
+	/* A chunk that was taken meanwhile, and is the last of another list, poses as the end. */
+	return list->ends ? NULL : is_head_still(copy, list, &list->ends);
 }
 
 static struct memtool_error *catch_up(struct heap_copy *copy, struct list list)
 {
 	const size_t before = list.late->count;
 
+	list.same_enough = SAME_ENOUGH;
 	for (int attempt = 1;; attempt++) {
 		bool ok = true;
 

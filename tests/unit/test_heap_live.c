@@ -166,13 +166,52 @@ static void test_fastbin_head(void **state)
 	builder_assert_item(b, story.first, CHUNK_IN_USE, 0x50);
 }
 
+/* When its link is read, the first of the list has just become the last one of another list. */
+static void move_first(struct heap_builder *b, struct range read)
+{
+	if (read.start != story.first + 16 || range_size(read) != 8)
+		return;
+	builder_set(b, story.head, story.next);
+	builder_set(b, story.first + 16, builder_protect(b, story.first + 16, 0));
+	story.over = true;
+	b->meanwhile = NULL;
+}
+
+static void test_false_end(void **state)
+{
+	struct heap_builder *b = *state;
+	uint64_t list[LISTED + 1] = { 0 };
+
+	if (b->layout->malloc_state.fastbinsY == GLIBC_ABSENT)
+		return;
+	struct builder_arena *arena = builder_sbrk(b, BUILDER_SBRK, BUILDER_SBRK + 0x21000);
+	builder_thread(b, 100, arena);
+	story.first = builder_chunk(arena, 0x50);
+	for (size_t i = 0; i < LISTED; i++)
+		list[i] = builder_chunk(arena, 0x50);
+	story.next = list[0];
+	builder_top(arena);
+	for (size_t i = LISTED; i > 0; i--)
+		builder_fastbin(arena, list[i - 1]);
+	builder_fastbin(arena, story.first);
+	story.head = arena->address + b->layout->malloc_state.fastbinsY + 3 * sizeof(uint64_t);
+	story.over = false;
+	b->live = true;
+	b->meanwhile = move_first;
+	builder_read(b);
+	assert_true(story.over);
+	builder_assert_sane(b);
+	assert_true(b->heap->audit.ok);
+	builder_assert_list(b, LIST_FASTBIN, 0, 3, list);
+	builder_assert_item(b, story.first, CHUNK_IN_USE, 0x50);
+}
+
 int main(void)
 {
 	static const struct builder_test tests[] = {
-		BUILDER_TEST(test_torn_chunk),
-		BUILDER_TEST(test_torn_for_ever),
-		BUILDER_TEST(test_joined_chunk),
-		BUILDER_TEST(test_fastbin_head),
+		BUILDER_TEST(test_torn_chunk),   BUILDER_TEST(test_torn_for_ever),
+		BUILDER_TEST(test_joined_chunk), BUILDER_TEST(test_fastbin_head),
+		BUILDER_TEST(test_false_end),
 	};
 
 	return builder_run("heap live", tests, sizeof(tests) / sizeof(tests[0]));
