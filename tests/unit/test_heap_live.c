@@ -136,34 +136,45 @@ static void use_fastbin(struct heap_builder *b, struct range read)
 	}
 }
 
-static void test_fastbin_head(void **state)
+/*
+ * In the fastbin are story.first and chunks[in_use .. in_use + count); those before are in use.
+ * Reads that while meanwhile happens: then all of chunks[] are in it, and story.first is not.
+ */
+static void read_fastbin(struct heap_builder *b, uint64_t *chunks, size_t in_use, size_t count,
+			 void (*meanwhile)(struct heap_builder *b, struct range read))
 {
-	struct heap_builder *b = *state;
-	uint64_t list[LISTED + 2] = { 0 };
-
-	if (b->layout->malloc_state.fastbinsY == GLIBC_ABSENT)
-		return;
 	struct builder_arena *arena = builder_sbrk(b, BUILDER_SBRK, BUILDER_SBRK + 0x21000);
+
 	builder_thread(b, 100, arena);
 	story.first = builder_chunk(arena, 0x50);
-	list[0] = story.third = builder_chunk(arena, 0x50);
-	list[1] = story.second = builder_chunk(arena, 0x50);
-	for (size_t i = 2; i < LISTED + 1; i++)
-		list[i] = builder_chunk(arena, 0x50);
-	story.next = list[2];
+	for (size_t i = 0; i < in_use + count; i++)
+		chunks[i] = builder_chunk(arena, 0x50);
+	story.third = chunks[0];
+	story.second = chunks[1];
+	story.next = chunks[in_use];
 	builder_top(arena);
-	for (size_t i = LISTED; i >= 2; i--)
-		builder_fastbin(arena, list[i]);
+	for (size_t i = in_use + count; i > in_use; i--)
+		builder_fastbin(arena, chunks[i - 1]);
 	builder_fastbin(arena, story.first);
 	story.head = arena->address + b->layout->malloc_state.fastbinsY + 3 * sizeof(uint64_t);
 	story.over = false;
 	b->live = true;
-	b->meanwhile = use_fastbin;
+	b->meanwhile = meanwhile;
 	builder_read(b);
+	assert_true(story.over);
 	builder_assert_sane(b);
 	assert_true(b->heap->audit.ok);
-	builder_assert_list(b, LIST_FASTBIN, 0, 3, list);
+	builder_assert_list(b, LIST_FASTBIN, 0, 3, chunks);
 	builder_assert_item(b, story.first, CHUNK_IN_USE, 0x50);
+}
+
+static void test_fastbin_head(void **state)
+{
+	struct heap_builder *b = *state;
+	uint64_t list[LISTED + 1] = { 0 };
+
+	if (b->layout->malloc_state.fastbinsY != GLIBC_ABSENT)
+		read_fastbin(b, list, 2, LISTED - 2, use_fastbin);
 }
 
 /* When its link is read, the first of the list has just become the last one of another list. */
@@ -182,28 +193,8 @@ static void test_false_end(void **state)
 	struct heap_builder *b = *state;
 	uint64_t list[LISTED + 1] = { 0 };
 
-	if (b->layout->malloc_state.fastbinsY == GLIBC_ABSENT)
-		return;
-	struct builder_arena *arena = builder_sbrk(b, BUILDER_SBRK, BUILDER_SBRK + 0x21000);
-	builder_thread(b, 100, arena);
-	story.first = builder_chunk(arena, 0x50);
-	for (size_t i = 0; i < LISTED; i++)
-		list[i] = builder_chunk(arena, 0x50);
-	story.next = list[0];
-	builder_top(arena);
-	for (size_t i = LISTED; i > 0; i--)
-		builder_fastbin(arena, list[i - 1]);
-	builder_fastbin(arena, story.first);
-	story.head = arena->address + b->layout->malloc_state.fastbinsY + 3 * sizeof(uint64_t);
-	story.over = false;
-	b->live = true;
-	b->meanwhile = move_first;
-	builder_read(b);
-	assert_true(story.over);
-	builder_assert_sane(b);
-	assert_true(b->heap->audit.ok);
-	builder_assert_list(b, LIST_FASTBIN, 0, 3, list);
-	builder_assert_item(b, story.first, CHUNK_IN_USE, 0x50);
+	if (b->layout->malloc_state.fastbinsY != GLIBC_ABSENT)
+		read_fastbin(b, list, 0, LISTED, move_first);
 }
 
 int main(void)
