@@ -77,7 +77,11 @@ enum MEMTOOL_OPEN_ENUM memtool_error_code {
 	MEMTOOL_ERROR_CORRUPT, /* what was read contradicts itself */
 	MEMTOOL_ERROR_INTERRUPTED, /* a progress callback asked to end */
 	MEMTOOL_ERROR_INVALID, /* an argument makes no sense */
-	MEMTOOL_ERROR_TOO_LONG, /* the target would stand still for longer than max_pause_ns */
+	/*
+	 * The target would stand still for longer than max_pause_ns; or it was let go, as memory of
+	 * it did not come while it stood still (userfaultfd(2), a file server).
+	 */
+	MEMTOOL_ERROR_TOO_LONG,
 };
 
 MEMTOOL_PUBLIC enum memtool_error_code

@@ -29,7 +29,7 @@ struct list {
 	uint64_t head_at; /* where in the target its head is */
 	uint8_t *head; /* and what was copied of that */
 	struct single_links *late; /* where its links go; not in order yet */
-	unsigned int same_enough;
+	unsigned int same_enough; /* SAME_ENOUGH, or more by now */
 	bool ends; /* it was followed to an end that makes sense */
 };
 

@@ -45,7 +45,7 @@ struct process {
 
 	/* Private to this room. */
 	pid_t reader; /* a thread by which memory is read while none is held */
-	pid_t held; /* one of the threads while all of them are held, else 0 */
+	_Atomic(pid_t) held; /* one of the threads while all of them are held, else 0 */
 	atomic_bool by_file; /* read from mem_fd, where maps says that it is readable */
 	/*
 	 * Reads of memory, for who lets the threads go if one does not end (target/stop.c): what is

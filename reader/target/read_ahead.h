@@ -5,9 +5,9 @@
  * A provider of memory over another one. A pass says where it goes on, by memory_read_ahead(), and
  * takes the pieces that were read by memory_take_ahead(), in place and in order. There are two
  * threads, or one where there are only two processors; a caller that is ahead of them does not wait
- * but reads a piece itself. All other reads go through as they are. So the inner provider must be
- * one that several threads may read at once. Pages that are not there (memory_ops.find_present) are
- * not read ahead.
+ * but reads a piece itself. All other reads go through as they are, by any thread. So the inner
+ * provider must be one that several threads may read at once. Pages that are not there
+ * (memory_ops.find_present) are not read ahead.
  *
  * The threads run from read_ahead_create() to read_ahead_destroy() and take no signals. While the
  * target is held, it must not be let go on before read_ahead_rest().
